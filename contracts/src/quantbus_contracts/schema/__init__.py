@@ -1,0 +1,42 @@
+"""The documents of the bus as frozen models."""
+
+from quantbus_contracts.schema._base import Document
+from quantbus_contracts.schema.candle import Candle, CandleKey, ohlcv_fault
+from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
+from quantbus_contracts.schema.heartbeat import Heartbeat
+from quantbus_contracts.schema.report import CandleReport, PublishReport, Rejection
+from quantbus_contracts.schema.signal import (
+    CONTENT_FIELDS,
+    Action,
+    Origin,
+    PublishedSignal,
+    Revision,
+    Signal,
+    SignalKey,
+    signal_id_of,
+)
+from quantbus_contracts.schema.strategy import PublishRun, Strategy
+
+__all__ = [
+    "CONTENT_FIELDS",
+    "FINAL_STATES",
+    "Action",
+    "Candle",
+    "CandleKey",
+    "CandleReport",
+    "Document",
+    "Execution",
+    "ExecutionState",
+    "Heartbeat",
+    "Origin",
+    "PublishReport",
+    "PublishRun",
+    "PublishedSignal",
+    "Rejection",
+    "Revision",
+    "Signal",
+    "SignalKey",
+    "Strategy",
+    "ohlcv_fault",
+    "signal_id_of",
+]
