@@ -1,0 +1,196 @@
+"""What the processes need from the bus, as protocols; synchronous and asynchronous twins.
+
+Real adapters live in `quantbus_contracts.mongo`, fakes for tests in `quantbus_contracts.testing`; both pass
+the same conformance suite. Every method may raise `BusUnavailable`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from quantbus_contracts.schema import (
+    Candle,
+    CandleReport,
+    Execution,
+    Heartbeat,
+    PublishedSignal,
+    PublishReport,
+    PublishRun,
+    Signal,
+    Strategy,
+)
+from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.timeframe import Timeframe
+
+__all__ = [
+    "AsyncCandleReader",
+    "AsyncCandleWriter",
+    "CandleReader",
+    "CandleWriter",
+    "ExecutionReader",
+    "ExecutionWriter",
+    "HeartbeatStore",
+    "InstrumentStore",
+    "SignalReader",
+    "SignalSnapshot",
+    "SignalWriter",
+    "StrategyStore",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSnapshot:
+    """An answer about signals, with the database's own clock at the time of the answer."""
+
+    now: datetime
+    signals: Mapping[str, PublishedSignal] = field(default_factory=dict)
+    """By pair."""
+
+
+class CandleReader(Protocol):
+    """Reads closed bars."""
+
+    def candles(
+        self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime, *, limit: int | None = None
+    ) -> list[Candle]:
+        """Return the bars that open in ``[start, end)``, oldest first; with ``limit`` the newest that many."""
+        ...
+
+    def open_times(self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[datetime]:
+        """Return the open times of stored bars in ``[start, end)``, oldest first."""
+        ...
+
+    def last_open_time(self, symbol: str, timeframe: Timeframe) -> datetime | None:
+        """Return the open time of the newest stored bar; None if there is none."""
+        ...
+
+
+class CandleWriter(Protocol):
+    """Writes closed bars; writing twice equals writing once."""
+
+    def write(self, candles: Sequence[Candle]) -> CandleReport:
+        """Insert what is missing, correct what differs, leave the rest untouched."""
+        ...
+
+
+class AsyncCandleReader(Protocol):
+    """`CandleReader` for services."""
+
+    async def candles(
+        self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime, *, limit: int | None = None
+    ) -> list[Candle]:
+        """Return the bars that open in ``[start, end)``, oldest first; with ``limit`` the newest that many."""
+        ...
+
+    async def open_times(
+        self, symbol: str, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[datetime]:
+        """Return the open times of stored bars in ``[start, end)``, oldest first."""
+        ...
+
+    async def last_open_time(self, symbol: str, timeframe: Timeframe) -> datetime | None:
+        """Return the open time of the newest stored bar; None if there is none."""
+        ...
+
+
+class AsyncCandleWriter(Protocol):
+    """`CandleWriter` for services."""
+
+    async def write(self, candles: Sequence[Candle]) -> CandleReport:
+        """Insert what is missing, correct what differs, leave the rest untouched."""
+        ...
+
+
+class InstrumentStore(Protocol):
+    """The markets of the venues."""
+
+    def write(self, instruments: Iterable[Instrument]) -> int:
+        """Store the instruments; return how many were new."""
+        ...
+
+    def all(self, venue: str | None = None) -> list[Instrument]:
+        """Return the known instruments, of one venue or of all."""
+        ...
+
+
+class SignalReader(Protocol):
+    """Reads signals; from the primary, with majority read concern."""
+
+    def newest(
+        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+    ) -> SignalSnapshot:
+        """Return each pair's newest signal (by ``ts``, not before ``since``) in one query."""
+        ...
+
+    def get(self, signal_id: str) -> PublishedSignal | None:
+        """Return one signal with its history; None if unknown."""
+        ...
+
+    def range(
+        self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
+    ) -> list[PublishedSignal]:
+        """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
+        ...
+
+    def runs(
+        self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[PublishRun]:
+        """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
+        ...
+
+
+class SignalWriter(Protocol):
+    """Writes signals; idempotent by key and content."""
+
+    def publish(self, signals: Sequence[Signal], *, publisher: str) -> PublishReport:
+        """Insert new signals, append revisions, leave equal content untouched."""
+        ...
+
+    def record_run(self, run: PublishRun) -> None:
+        """Note that a strategy was evaluated for a bar; the newest note wins."""
+        ...
+
+
+class StrategyStore(Protocol):
+    """Declarations of strategies."""
+
+    def declare(self, strategy: Strategy) -> None:
+        """Store or replace a declaration."""
+        ...
+
+    def all(self) -> list[Strategy]:
+        """Return every declaration, by id."""
+        ...
+
+
+class ExecutionWriter(Protocol):
+    """Writes the ledger."""
+
+    def record(self, executions: Sequence[Execution]) -> None:
+        """Store the newest state of each row; equal rows are not written again."""
+        ...
+
+
+class ExecutionReader(Protocol):
+    """Reads the ledger."""
+
+    def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first."""
+        ...
+
+    def of_signal(self, signal_id: str) -> list[Execution]:
+        """Return what every consumer did with one signal."""
+        ...
+
+
+class HeartbeatStore(Protocol):
+    """Signs of life."""
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Store the newest sign of life of a process."""
+        ...
+
+    def all(self) -> list[Heartbeat]:
+        """Return the newest sign of life of every process."""
+        ...
