@@ -1,0 +1,216 @@
+"""A recipe: everything that decides what a strategy says; one frozen tree."""
+
+import hashlib
+import json
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from quantbus_contracts.errors import UnknownInstrument
+from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
+
+__all__ = [
+    "DataSettings",
+    "FactorSettings",
+    "LabelSettings",
+    "MarketSettings",
+    "ModelSettings",
+    "PolicySettings",
+    "PublishSettings",
+    "Recipe",
+]
+
+Bars = Annotated[int, Field(ge=1, le=2_000_000)]
+Score = Annotated[float, Field(ge=-1, le=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class MarketSettings(_Group):
+    """Where the strategy trades."""
+
+    venue: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]{1,32}$")]
+    pairs: Annotated[tuple[str, ...], Field(min_length=1)]
+    timeframe: str
+
+    @field_validator("timeframe")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in SUPPORTED_TIMEFRAMES:
+            raise ValueError(f"expected one of {', '.join(SUPPORTED_TIMEFRAMES)}, found {name!r}")
+        return name
+
+    @model_validator(mode="after")
+    def _one_market(self) -> Self:
+        try:
+            kinds = {Instrument.from_pair(self.venue, pair).market_type for pair in self.pairs}
+        except UnknownInstrument as error:
+            raise ValueError(f"pairs: {error}") from None
+        if len(kinds) > 1:
+            raise ValueError(f"pairs: expected one market type, found {', '.join(sorted(kinds))}")
+        if len(set(self.pairs)) < len(self.pairs):
+            raise ValueError("pairs: expected each pair once")
+        return self
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The markets, in the order of the recipe."""
+        return tuple(Instrument.from_pair(self.venue, pair) for pair in self.pairs)
+
+    @property
+    def bars(self) -> Timeframe:
+        """The timeframe as bar arithmetic."""
+        return Timeframe.parse(self.timeframe)
+
+
+class DataSettings(_Group):
+    """How much history the model learns from."""
+
+    train_bars: Bars
+    """At most so many bars of each pair."""
+    min_train_bars: Bars
+    """With fewer bars of any pair there is no model, and an error says so."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_train_bars > self.train_bars:
+            raise ValueError(
+                f"min_train_bars: expected at most train_bars ({self.train_bars}), "
+                f"found {self.min_train_bars}"
+            )
+        return self
+
+
+class FactorSettings(_Group):
+    """What the model sees."""
+
+    names: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @field_validator("names")
+    @classmethod
+    def _known(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = (info.context or {}).get("factors")
+        for name in names:
+            if known is not None and name not in known:
+                raise ValueError(f"unknown factor {name!r}")
+        if len(set(names)) < len(names):
+            raise ValueError("expected each factor once")
+        return names
+
+
+class LabelSettings(_Group):
+    """What the model learns: whether the close ``horizon_bars`` later is higher."""
+
+    kind: Literal["direction"] = "direction"
+    horizon_bars: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class ModelSettings(_Group):
+    """A small gradient-boosted classifier; the same data and settings give the same bits."""
+
+    kind: Literal["lightgbm"] = "lightgbm"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 7
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    rounds: Annotated[int, Field(ge=1, le=5_000)] = 80
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    leaves: Annotated[int, Field(ge=2, le=1_024)] = 15
+    min_rows_in_leaf: Annotated[int, Field(ge=1)] = 20
+    feature_share: Annotated[float, Field(gt=0, le=1)] = 0.9
+    l2: Annotated[float, Field(ge=0)] = 1.0
+    validation_share: Share = 0.2
+    """The newest part of the data on which the model is judged before it is fitted on all of it."""
+    embargo_bars: Annotated[int, Field(ge=0)] = 0
+    """Bars left out between the two parts, besides those whose label reaches into the second."""
+    retrain_bars: Bars
+    """Training data ends at the newest bar whose number since 1970 is a multiple of this."""
+
+
+class PolicySettings(_Group):
+    """From scores to entries and exits."""
+
+    thresholds: Literal["absolute", "quantile"]
+    """Whether enter and exit are scores, or shares of the newest ``calibration_bars`` scores."""
+    enter: float
+    exit: float
+    calibration_bars: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    hold_bars: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Leave after so many bars, whatever the score says."""
+    max_flat_bars: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Enter after so many bars without a position, even against the model. For demonstrations."""
+    on_gap: Literal["publish_degraded", "skip"] = "publish_degraded"
+    """Bars missing inside the look-back: publish and say so, or let this pair's bar pass."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        low, high = (-1.0, 1.0) if self.thresholds == "absolute" else (0.0, 1.0)
+        for name, value in (("enter", self.enter), ("exit", self.exit)):
+            if not low <= value <= high:
+                raise ValueError(
+                    f"{name}: expected {low:g} to {high:g} with {self.thresholds} thresholds, found {value:g}"
+                )
+        if self.exit > self.enter:
+            raise ValueError(f"exit: expected at most enter ({self.enter:g}), found {self.exit:g}")
+        if (self.thresholds == "quantile") != (self.calibration_bars is not None):
+            raise ValueError("calibration_bars: expected with quantile thresholds, and only with them")
+        return self
+
+
+class PublishSettings(_Group):
+    """When and how signals go out."""
+
+    valid_bars: Annotated[float, Field(gt=0, le=1_000)] = 2.0
+    """An entry may be acted upon so many bars after its bar has closed."""
+    max_wait_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long to wait for the bars of all pairs after bar close; 40 % of a bar where not given."""
+    catch_up_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """After downtime, evaluate so many missed bars as ``backfill``, which never trades; 0 skips them."""
+
+
+class Recipe(_Group):
+    """One strategy, from candles to signals."""
+
+    description: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    market: MarketSettings
+    data: DataSettings
+    factors: FactorSettings
+    label: LabelSettings
+    model: ModelSettings
+    policy: PolicySettings
+    publish: PublishSettings = PublishSettings()
+
+    @cached_property
+    def config_hash(self) -> str:
+        """SHA-256 of the whole recipe with its defaults."""
+        return _digest(self.model_dump(mode="json"))
+
+    @cached_property
+    def training_hash(self) -> str:
+        """SHA-256 of the part that decides what the model becomes."""
+        parts = {"market", "data", "factors", "label", "model"}
+        return _digest(self.model_dump(mode="json", include=parts))
+
+    @property
+    def max_wait(self) -> timedelta:
+        """How long after bar close the worker waits for candles; always less than half a bar."""
+        share = 0.4 * self.market.bars.seconds
+        given = self.publish.max_wait_seconds
+        return timedelta(seconds=share if given is None else min(given, share))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
