@@ -1,0 +1,256 @@
+"""Run a mongod as a one-node replica set on 127.0.0.1, and stop it again by its pid.
+
+The address stands in ``bus.json`` in the quantbus home, the data beside it. Starting twice finds the running one.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from quantbus_contracts.embedded.binary import find_mongod
+from quantbus_contracts.errors import BusUnavailable, ConfigError
+from quantbus_contracts.mongo.steps import Row
+
+__all__ = ["EmbeddedServer", "server_status", "start_server", "stop_server"]
+
+_REPLICA_SET = "quantbus"
+_NOT_YET_INITIALIZED = 94
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_FLAGS = (
+    "--bind_ip=127.0.0.1",
+    "--networkMessageCompressors=snappy,zstd",  # zlib stays off: CVE-2025-14847
+    "--noscripting",  # no $where, no mapReduce
+    "--wiredTigerCacheSizeGB=0.25",
+    "--oplogSize=64",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedServer:
+    """A running embedded server."""
+
+    uri: str
+    pid: int
+    port: int
+    data: str
+    log: str
+
+
+def start_server(home: Path, *, mongod: Path | None = None) -> EmbeddedServer:
+    """Start the embedded server of ``home`` unless it runs; return once it answers as primary.
+
+    Raises
+    ------
+    ConfigError
+        If no mongod is found.
+    BusUnavailable
+        If it does not answer in time; the message names the log to read.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _lock(home):
+        running = server_status(home)
+        if running is not None:
+            return running
+        binary = find_mongod(mongod, home)
+        server = _launch(binary, home.resolve())
+        path = home / "bus.json"
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(asdict(server)) + "\n", encoding="utf-8")
+        temporary.replace(path)
+        return server
+
+
+def server_status(home: Path) -> EmbeddedServer | None:
+    """Return the server that ``bus.json`` names if that process runs and answers; None otherwise."""
+    server = _recorded(home)
+    if server is None or not _is_ours(server):
+        return None
+    return server if _answers(server.port, seconds=2.0) else None
+
+
+def stop_server(home: Path) -> bool:
+    """Stop the embedded server of ``home``; return whether one ran.
+
+    Raises
+    ------
+    BusUnavailable
+        If it does not end in time.
+    """
+    with _lock(home) if home.is_dir() else _nothing():
+        server = _recorded(home)
+        if server is None:
+            return False
+        ran = _is_ours(server)
+        if ran:
+            _end(server.pid)
+        (home / "bus.json").unlink(missing_ok=True)
+        return ran
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _alive(pid):
+        if time.monotonic() > deadline:
+            raise BusUnavailable(f"mongod (pid {pid}) did not stop within {_STOP_SECONDS:.0f} s; end it by hand")
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:  # a child of this process: reap it
+            return False
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Tell whether the process has ended and only waits for its parent to notice (in containers, perhaps never)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[0] == "Z"
+
+
+def _recorded(home: Path) -> EmbeddedServer | None:
+    try:
+        return EmbeddedServer(**json.loads((home / "bus.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_ours(server: EmbeddedServer) -> bool:
+    """Tell whether the recorded pid is still our mongod: pids are given anew, and we end by pid."""
+    if not _alive(server.pid):
+        return False
+    command = subprocess.run(  # noqa: S603  # fixed program, numeric argument
+        ["ps", "-ww", "-o", "command=", "-p", str(server.pid)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return f"--dbpath={server.data}" in command
+
+
+def _launch(binary: Path, home: Path) -> EmbeddedServer:
+    data, log = home / "mongo", home / "mongod.log"
+    data.mkdir(exist_ok=True)
+    port = _free_port()
+    command = [
+        str(binary),
+        *_FLAGS,
+        f"--replSet={_REPLICA_SET}",
+        f"--port={port}",
+        f"--dbpath={data}",
+        f"--logpath={log}",
+        "--logappend",
+        f"--unixSocketPrefix={data}",
+    ]
+    process = subprocess.Popen(  # noqa: S603  # the binary that find_mongod chose
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # outlives the command that started it, and its terminal
+    )
+    try:
+        _await_primary(process, port, log)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
+    return EmbeddedServer(uri=uri, pid=process.pid, port=port, data=str(data), log=str(log))
+
+
+def _await_primary(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    configured = False
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ConfigError(f"mongod ended at once with code {process.returncode}; read {log}")
+        try:
+            with _direct_client(port, seconds=2.0) as client:
+                if not configured:
+                    _configure(client, port)
+                    configured = True
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return
+        except PyMongoError:
+            pass
+        time.sleep(0.05)
+    raise BusUnavailable(f"mongod did not become primary within {_START_SECONDS:.0f} s; read {log}")
+
+
+def _configure(client: "MongoClient[Row]", port: int) -> None:
+    """Make the server a replica set of itself, or tell an old one its new port."""
+    member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+    try:
+        config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code != _NOT_YET_INITIALIZED:
+            raise
+        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+        return
+    if config["members"][0]["host"] != member["host"]:
+        config["members"][0]["host"] = member["host"]
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+
+
+def _direct_client(port: int, *, seconds: float) -> "MongoClient[Row]":
+    milliseconds = int(seconds * 1000)
+    return MongoClient(
+        "127.0.0.1",
+        port,
+        directConnection=True,
+        serverSelectionTimeoutMS=milliseconds,
+        socketTimeoutMS=milliseconds,
+    )
+
+
+def _answers(port: int, *, seconds: float) -> bool:
+    try:
+        with _direct_client(port, seconds=seconds) as client:
+            return bool(client.admin.command("hello").get("isWritablePrimary"))
+    except PyMongoError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    """Let one command at a time start or stop the server of this home."""
+    with (home / "bus.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

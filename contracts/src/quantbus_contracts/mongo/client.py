@@ -1,0 +1,263 @@
+"""Connections: build a client the one right way, carry steps to it, translate what the driver raises."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pymongo
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, MongoClient, ReadPreference
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    ExecutionTimeout,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from quantbus_contracts.collections import spec_of
+from quantbus_contracts.errors import BusError, BusUnavailable, ConfigError
+from quantbus_contracts.mongo.steps import Call, Row, Steps, server_time
+from quantbus_contracts.runtime.settings import MongoSettings
+
+__all__ = [
+    "AsyncConnection",
+    "Connection",
+    "connect",
+    "connect_async",
+    "resolve_uri",
+    "translated_errors",
+]
+
+Result = TypeVar("Result")
+_CODEC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
+_WRITE = WriteConcern(w="majority", j=True)
+_READ = ReadConcern("majority")
+# NotWritablePrimary, PrimarySteppedDown, InterruptedAtShutdown, InterruptedDueToReplStateChange, MaxTimeMSExpired
+_PASSING_CODES = {10107, 189, 11600, 11602, 13435, 13436, 50, 91, 262}
+
+
+def resolve_uri(settings: MongoSettings) -> str:
+    """Return the address of the bus: as configured, else the embedded server's.
+
+    Raises
+    ------
+    ConfigError
+        If none is configured and no embedded server is up.
+    """
+    if settings.mongo_uri is not None:
+        return settings.mongo_uri.get_secret_value()
+    path = Path(settings.home) / "bus.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["uri"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"no bus: expected QUANTBUS_MONGO_URI, or an embedded server's address in {path}; "
+            "set the one or start the other with `quantbus bus up`"
+        ) from None
+
+
+@contextmanager
+def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
+    """Turn the driver's errors into ours; a bulk error only where no steps are left to look at its rows."""
+    try:
+        yield
+    except BulkWriteError as error:
+        if error.details.get("writeConcernErrors"):
+            raise BusUnavailable("the bus did not confirm the write by majority in time") from error
+        if not bulk_errors:
+            raise
+        first = error.details["writeErrors"][0].get("errmsg", "")
+        raise BusError(f"the bus refused a row: {first[:300]}") from error
+    except (AutoReconnect, ExecutionTimeout, WTimeoutError) as error:
+        raise BusUnavailable(_told(error)) from error
+    except OperationFailure as error:
+        if error.code in _PASSING_CODES or error.has_error_label("RetryableWriteError"):
+            raise BusUnavailable(_told(error)) from error
+        if error.code in (13, 18):
+            raise ConfigError(
+                f"the bus refused this user ({error.details and error.details.get('codeName')}); "
+                "check the user, its password and its role"
+            ) from error
+        raise BusError(f"the bus refused the request: {error}") from error
+    except (InvalidURI, ConfigurationError) as error:
+        raise ConfigError(f"the address of the bus is wrong: {error}; check QUANTBUS_MONGO_URI") from error
+    except PyMongoError as error:
+        raise BusError(f"the bus could not do it: {error}") from error
+
+
+def _told(error: PyMongoError) -> str:
+    first = str(error).split(", Timeout:")[0].split("(configured timeouts")[0].strip()
+    return f"the bus did not answer in time: {first[:300]}; is it up? (`quantbus bus status`)"
+
+
+def _client_options(app: str, timeout_seconds: float) -> dict[str, Any]:
+    return {
+        "appname": f"quantbus-{app}",
+        "tz_aware": True,
+        "tzinfo": UTC,
+        "timeoutMS": int(timeout_seconds * 1000),
+        "serverSelectionTimeoutMS": int(timeout_seconds * 1000),
+        "connectTimeoutMS": int(min(timeout_seconds, 5.0) * 1000),
+        "retryWrites": True,
+        "retryReads": True,
+    }
+
+
+class _Course(Generic[Result]):
+    """The way of one store method: its next call, the reply or failure to send back, its result at the end."""
+
+    def __init__(self, steps: Steps[Result]) -> None:
+        self._steps = steps
+        self._failure: Exception | None = None
+        self.reply: Any = None
+        self.result: Result
+
+    def next_call(self) -> Call | None:
+        try:
+            with translated_errors(bulk_errors=True):
+                if self._failure is None:
+                    return self._steps.send(self.reply)
+                failure, self._failure = self._failure, None
+                return self._steps.throw(failure)
+        except StopIteration as done:
+            self.result = done.value
+            return None
+
+    @contextmanager
+    def outcome(self) -> Generator[None]:
+        """Keep a failure of the call for the steps, which may know better than to give up."""
+        try:
+            with translated_errors():
+                yield
+        except (BusError, BulkWriteError) as error:
+            self._failure = error
+
+
+class _Names:
+    """Which database a collection lives in."""
+
+    def __init__(self, settings: MongoSettings) -> None:
+        self._databases = {
+            "market": settings.market_db,
+            "signals": settings.signals_db,
+            "trading": settings.trading_db,
+        }
+
+    def of(self, collection: str) -> str:
+        return self._databases[spec_of(collection).database]
+
+    def all(self) -> dict[str, str]:
+        return dict(self._databases)
+
+
+class Connection:
+    """A synchronous connection to the bus; safe to share between threads, not across a fork."""
+
+    def __init__(self, client: MongoClient[Row], settings: MongoSettings, timeout_seconds: float) -> None:
+        """Wrap a client; use `connect`."""
+        self.client = client
+        self.names = _Names(settings)
+        self.timeout_seconds = timeout_seconds
+
+    def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
+        """Carry every call of ``steps`` to the server, all of them within one time-out.
+
+        Raises
+        ------
+        BusUnavailable
+            If the server could not be reached or did not answer in time.
+        BusError
+            If the server refused.
+        """
+        course = _Course(steps)
+        with pymongo.timeout(timeout_seconds or self.timeout_seconds):
+            while (call := course.next_call()) is not None:
+                with course.outcome():
+                    course.reply = self._perform(call)
+        return course.result
+
+    def _perform(self, call: Call) -> Any:
+        if call.method == "server_time":
+            return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
+        collection = self.client[self.names.of(call.collection)].get_collection(
+            call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+        )
+        reply = getattr(collection, call.method)(*call.args, **call.options)
+        return list(reply) if call.method in ("find", "aggregate") else reply
+
+    def server_now(self) -> datetime:
+        """Return the server's clock (and so find out whether it answers)."""
+        return self.run(_ask_time())
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self.client.close()
+
+
+class AsyncConnection:
+    """An asynchronous connection to the bus; belongs to the event loop that made it."""
+
+    def __init__(self, client: AsyncMongoClient[Row], settings: MongoSettings, timeout_seconds: float) -> None:
+        """Wrap a client; use `connect_async` inside the running loop."""
+        self.client = client
+        self.names = _Names(settings)
+        self.timeout_seconds = timeout_seconds
+
+    async def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
+        """Carry every call of ``steps`` to the server, all of them within one time-out; see `Connection.run`."""
+        course = _Course(steps)
+        with pymongo.timeout(timeout_seconds or self.timeout_seconds):
+            while (call := course.next_call()) is not None:
+                with course.outcome():
+                    course.reply = await self._perform(call)
+        return course.result
+
+    async def _perform(self, call: Call) -> Any:
+        if call.method == "server_time":
+            return (await self.client.admin.command("hello", codec_options=_CODEC))["localTime"]
+        collection = self.client[self.names.of(call.collection)].get_collection(
+            call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+        )
+        method = getattr(collection, call.method)
+        if call.method == "find":
+            return await method(*call.args, **call.options).to_list()
+        reply = await method(*call.args, **call.options)
+        return await reply.to_list() if call.method == "aggregate" else reply
+
+    async def server_now(self) -> datetime:
+        """Return the server's clock (and so find out whether it answers)."""
+        return await self.run(_ask_time())
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        await self.client.close()
+
+
+def _ask_time() -> Steps[datetime]:
+    moment: datetime = yield server_time()
+    return moment
+
+
+def connect(settings: MongoSettings, *, app: str, timeout_seconds: float = 5.0) -> Connection:
+    """Connect synchronously; the first question, not this call, finds out whether the server answers."""
+    uri = resolve_uri(settings)
+    with translated_errors():
+        client: MongoClient[Row] = MongoClient(uri, **_client_options(app, timeout_seconds))
+    return Connection(client, settings, timeout_seconds)
+
+
+def connect_async(settings: MongoSettings, *, app: str, timeout_seconds: float = 5.0) -> AsyncConnection:
+    """Connect asynchronously, inside the running event loop."""
+    uri = resolve_uri(settings)
+    with translated_errors():
+        client: AsyncMongoClient[Row] = AsyncMongoClient(uri, **_client_options(app, timeout_seconds))
+    return AsyncConnection(client, settings, timeout_seconds)

@@ -1,0 +1,175 @@
+"""Models to documents and back; pure.
+
+``None`` is never stored: an absent field says the same and costs nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from quantbus_contracts.mongo.steps import Row
+from quantbus_contracts.schema import (
+    Candle,
+    Execution,
+    Heartbeat,
+    PublishedSignal,
+    PublishRun,
+    Revision,
+    Signal,
+    Strategy,
+)
+from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.timeframe import Timeframe
+
+__all__ = [
+    "KEY_FIELDS",
+    "REVISION_FIELDS",
+    "candle_from_row",
+    "candle_id",
+    "execution_row",
+    "heartbeat_row",
+    "instrument_from_row",
+    "instrument_row",
+    "keyed_row",
+    "run_row",
+    "signal_from_row",
+    "signal_row",
+    "strategy_row",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KEY_FIELDS = ("strategy_id", "symbol", "pair", "timeframe", "ts")
+_SIGNAL_FIELDS = tuple(Signal.model_fields)
+REVISION_FIELDS = (
+    *(name for name in _SIGNAL_FIELDS if name not in KEY_FIELDS),
+    "valid_until_defaulted",
+    "version",
+    "available_at",
+    "published_by",
+    "content_hash",
+    "batch_id",
+)
+"""What a revision keeps of the state it replaces: everything but the key and the history."""
+
+
+def candle_id(symbol: str, open_time: datetime) -> str:
+    """Return the ``_id`` of a bar, made from its key so that a replay need not touch another index."""
+    return f"{symbol}|{(open_time - _EPOCH) // timedelta(milliseconds=1)}"
+
+
+def candle_from_row(row: Row, timeframe: Timeframe) -> Candle:
+    """Return the model of a stored bar."""
+    if timeframe.is_daily:
+        open_time = datetime.strptime(row["date"], "%Y%m%d").replace(tzinfo=UTC)
+    else:
+        open_time = row["datetime"]
+    return Candle(
+        symbol=row["symbol"],
+        timeframe=timeframe.name,
+        open_time=open_time,
+        open=row["open"],
+        high=row["high"],
+        low=row["low"],
+        close=row["close"],
+        volume=row["volume"],
+        source=row["source"],
+    )
+
+
+def signal_row(signal: Signal, *, valid_until: datetime, publisher: str, batch_id: str) -> Row:
+    """Return a signal as a document, without what only the write itself can know: version, clock, history."""
+    given = {name: value for name, value in signal.model_dump().items() if value is not None}
+    return {
+        "_id": signal.signal_id,
+        **given,
+        "valid_until": valid_until,
+        "valid_until_defaulted": signal.valid_until is None,
+        "published_by": publisher,
+        "content_hash": signal.content_hash,
+        "batch_id": batch_id,
+    }
+
+
+def _signal_of(row: Row, key: Row) -> Signal:
+    given = {name: row[name] for name in _SIGNAL_FIELDS if name in row}
+    if row["valid_until_defaulted"]:
+        given.pop("valid_until")
+    return Signal(**{**{name: key[name] for name in KEY_FIELDS}, **given})
+
+
+def _revision_of(row: Row, key: Row) -> Revision:
+    return Revision(
+        signal=_signal_of(row, key),
+        version=row["version"],
+        available_at=row["available_at"],
+        valid_until=row["valid_until"],
+        published_by=row["published_by"],
+    )
+
+
+def signal_from_row(row: Row) -> PublishedSignal:
+    """Return the model of a stored signal, with as much history as the row carries."""
+    return PublishedSignal(
+        signal=_signal_of(row, row),
+        version=row["version"],
+        available_at=row["available_at"],
+        valid_until=row["valid_until"],
+        published_by=row["published_by"],
+        history=tuple(_revision_of(item, row) for item in row.get("history", ())),
+    )
+
+
+def keyed_row(key: Sequence[object], fields: Row) -> Row:
+    """Return a document whose ``_id`` is its key, without empty fields."""
+    parts = (
+        str((part - _EPOCH) // timedelta(milliseconds=1)) if isinstance(part, datetime) else str(part)
+        for part in key
+    )
+    return {"_id": "|".join(parts), **{name: value for name, value in fields.items() if value is not None}}
+
+
+def execution_row(execution: Execution) -> Row:
+    """Return a ledger row as a document."""
+    fields = execution.model_dump()
+    fields["state"] = execution.state.value
+    fields["order_ids"] = list(execution.order_ids)
+    return keyed_row(execution.key, fields)
+
+
+def heartbeat_row(heartbeat: Heartbeat) -> Row:
+    """Return a sign of life as a document."""
+    return keyed_row(heartbeat.key, heartbeat.model_dump())
+
+
+def run_row(run: PublishRun) -> Row:
+    """Return the record of an evaluation as a document."""
+    return keyed_row(run.key, run.model_dump())
+
+
+def strategy_row(strategy: Strategy) -> Row:
+    """Return a declaration as a document."""
+    return keyed_row(strategy.key, strategy.model_dump() | {"pairs": list(strategy.pairs)})
+
+
+def instrument_row(instrument: Instrument) -> Row:
+    """Return a market as a document."""
+    fields: Row = {
+        "symbol": instrument.symbol,
+        "pair": instrument.pair,
+        "venue": instrument.venue,
+        "market_type": instrument.market_type,
+        "base": instrument.base,
+        "quote": instrument.quote,
+        "settle": instrument.settle or None,
+        "expiry": f"{instrument.expiry:%Y%m%d}" if instrument.expiry else None,
+    }
+    return keyed_row((instrument.symbol,), fields)
+
+
+def instrument_from_row(row: Row) -> Instrument:
+    """Return the model of a stored market."""
+    expiry: date | None = None
+    if "expiry" in row:
+        expiry = datetime.strptime(row["expiry"], "%Y%m%d").replace(tzinfo=UTC).date()
+    return Instrument(
+        row["venue"], row["market_type"], row["base"], row["quote"], row.get("settle", ""), expiry
+    )

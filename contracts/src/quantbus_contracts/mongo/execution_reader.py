@@ -1,0 +1,56 @@
+"""Reads the ledger."""
+
+from datetime import datetime
+
+from quantbus_contracts.mongo.client import AsyncConnection, Connection
+from quantbus_contracts.mongo.steps import Row, Steps, find
+from quantbus_contracts.schema import Execution
+
+__all__ = ["AsyncExecutionReader", "ExecutionReader"]
+
+COLLECTION = "executions"
+
+
+def _since(moment: datetime, consumer_id: str | None) -> Steps[list[Execution]]:
+    query: Row = {"seen_at": {"$gte": moment}}
+    if consumer_id is not None:
+        query["consumer_id"] = consumer_id
+    rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("seen_at", 1)], batch_size=5_000)
+    return [Execution(**row) for row in rows]
+
+
+def _of_signal(signal_id: str) -> Steps[list[Execution]]:
+    rows = yield find(COLLECTION, {"signal_id": signal_id}, {"_id": 0}, sort=[("consumer_id", 1)])
+    return [Execution(**row) for row in rows]
+
+
+class ExecutionReader:
+    """Reads the ledger, synchronously."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read over ``connection``."""
+        self._connection = connection
+
+    def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first."""
+        return self._connection.run(_since(moment, consumer_id))
+
+    def of_signal(self, signal_id: str) -> list[Execution]:
+        """Return what every consumer did with one signal."""
+        return self._connection.run(_of_signal(signal_id))
+
+
+class AsyncExecutionReader:
+    """Reads the ledger, asynchronously."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Read over ``connection``."""
+        self._connection = connection
+
+    async def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first."""
+        return await self._connection.run(_since(moment, consumer_id))
+
+    async def of_signal(self, signal_id: str) -> list[Execution]:
+        """Return what every consumer did with one signal."""
+        return await self._connection.run(_of_signal(signal_id))

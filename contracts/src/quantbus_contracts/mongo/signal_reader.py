@@ -1,0 +1,155 @@
+"""Reads signals: from the primary, with majority read concern, the server's clock brought along."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from quantbus_contracts.mongo.client import AsyncConnection, Connection
+from quantbus_contracts.mongo.documents import signal_from_row
+from quantbus_contracts.mongo.steps import Row, Steps, aggregate, find
+from quantbus_contracts.ports import SignalSnapshot
+from quantbus_contracts.schema import PublishedSignal, PublishRun
+from quantbus_contracts.timeframe import Timeframe
+
+__all__ = ["AsyncSignalReader", "SignalReader"]
+
+COLLECTION = "crypto_signals"
+
+
+def newest_pipeline(
+    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], since: datetime | None
+) -> list[Row]:
+    """Return the pipeline for each pair's newest signal, and one document with the server's clock.
+
+    The sort follows the index right after the match and the group takes one field and ``$first``, so that the
+    server jumps from pair to pair instead of reading them all.
+    """
+    match: Row = {"strategy_id": strategy_id, "timeframe": timeframe.name, "pair": {"$in": list(pairs)}}
+    if since is not None:
+        match["ts"] = {"$gte": since}
+    return [
+        {"$match": match},
+        {"$sort": {"pair": 1, "ts": -1}},
+        {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
+        {"$unset": "newest.history"},
+        {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+    ]
+
+
+def _newest(
+    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], since: datetime | None
+) -> Steps[SignalSnapshot]:
+    rows = yield aggregate(COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since))
+    now: datetime = rows.pop()["now"]
+    signals = {}
+    for row in rows:
+        # One malformed row (written past the validators) must not hide the others.
+        try:
+            signals[row["_id"]] = signal_from_row(row["newest"])
+        except (ValidationError, KeyError, TypeError):
+            continue
+    return SignalSnapshot(now=now, signals=signals)
+
+
+def _get(signal_id: str) -> Steps[PublishedSignal | None]:
+    rows = yield find(COLLECTION, {"_id": signal_id}, None, limit=1)
+    return signal_from_row(rows[0]) if rows else None
+
+
+def _range(
+    strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
+) -> Steps[list[PublishedSignal]]:
+    query = {
+        "strategy_id": strategy_id,
+        "pair": pair,
+        "timeframe": timeframe.name,
+        "ts": {"$gte": start, "$lt": end},
+    }
+    rows = yield find(COLLECTION, query, None, sort=[("ts", 1)], batch_size=5_000)
+    return [signal_from_row(row) for row in rows]
+
+
+def _runs(strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime) -> Steps[list[PublishRun]]:
+    query = {"strategy_id": strategy_id, "timeframe": timeframe.name, "ts": {"$gte": start, "$lt": end}}
+    rows = yield find("publish_runs", query, {"_id": 0}, sort=[("ts", 1)])
+    return [PublishRun(**row) for row in rows]
+
+
+def _published_since(moment: datetime, limit: int) -> Steps[list[PublishedSignal]]:
+    rows = yield find(
+        COLLECTION,
+        {"available_at": {"$gte": moment}},
+        {"history": 0},
+        sort=[("available_at", 1)],
+        limit=limit,
+    )
+    return [signal_from_row(row) for row in rows]
+
+
+class SignalReader:
+    """Reads signals, synchronously; see `quantbus_contracts.ports.SignalReader`."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read over ``connection``."""
+        self._connection = connection
+
+    def newest(
+        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+    ) -> SignalSnapshot:
+        """Return each pair's newest signal (by ``ts``, not before ``since``, without history) in one query."""
+        return self._connection.run(_newest(strategy_id, timeframe, pairs, since))
+
+    def get(self, signal_id: str) -> PublishedSignal | None:
+        """Return one signal with its history; None if unknown."""
+        return self._connection.run(_get(signal_id))
+
+    def range(
+        self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
+    ) -> list[PublishedSignal]:
+        """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
+        return self._connection.run(_range(strategy_id, timeframe, pair, start, end))
+
+    def runs(
+        self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[PublishRun]:
+        """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
+        return self._connection.run(_runs(strategy_id, timeframe, start, end))
+
+    def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
+        """Return signals whose newest revision became available at or after ``moment``, oldest first."""
+        return self._connection.run(_published_since(moment, limit))
+
+
+class AsyncSignalReader:
+    """Reads signals, asynchronously; the methods are those of `SignalReader`, awaited."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Read over ``connection``."""
+        self._connection = connection
+
+    async def newest(
+        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+    ) -> SignalSnapshot:
+        """Return each pair's newest signal (by ``ts``, not before ``since``, without history) in one query."""
+        return await self._connection.run(_newest(strategy_id, timeframe, pairs, since))
+
+    async def get(self, signal_id: str) -> PublishedSignal | None:
+        """Return one signal with its history; None if unknown."""
+        return await self._connection.run(_get(signal_id))
+
+    async def range(
+        self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
+    ) -> list[PublishedSignal]:
+        """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
+        return await self._connection.run(_range(strategy_id, timeframe, pair, start, end))
+
+    async def runs(
+        self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
+    ) -> list[PublishRun]:
+        """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
+        return await self._connection.run(_runs(strategy_id, timeframe, start, end))
+
+    async def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
+        """Return signals whose newest revision became available at or after ``moment``, oldest first."""
+        return await self._connection.run(_published_since(moment, limit))

@@ -1,0 +1,55 @@
+"""Store methods as steps: written once, run by the synchronous and the asynchronous client alike.
+
+A store method is a generator. It yields `Call` values (what to ask the database) and is sent the replies;
+what it returns is the method's result. Everything worth testing (filters, updates, order, retries) is in the
+generator; `quantbus_contracts.mongo.client` only carries calls to a driver.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+__all__ = ["Call", "Row", "Steps", "aggregate", "bulk_write", "find", "insert_many", "server_time"]
+
+Row = dict[str, Any]
+"""A document as the driver gives and takes it; never leaves `quantbus_contracts.mongo`."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question to the database. ``collection`` empty means a command to the server itself."""
+
+    collection: str
+    method: str
+    args: tuple[Any, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+Steps = Generator[Call, Any, Result]
+
+
+def find(collection: str, query: Row, projection: Row | None = None, **options: Any) -> Call:
+    """Ask for the documents that match; the reply is a list."""
+    return Call(collection, "find", (query, projection), options)
+
+
+def aggregate(collection: str, pipeline: list[Row]) -> Call:
+    """Ask for the result of a pipeline; the reply is a list."""
+    return Call(collection, "aggregate", (pipeline,))
+
+
+def insert_many(collection: str, rows: list[Row]) -> Call:
+    """Insert rows, each on its own; may raise the driver's ``BulkWriteError``."""
+    return Call(collection, "insert_many", (rows,), {"ordered": False})
+
+
+def bulk_write(collection: str, requests: list[Any]) -> Call:
+    """Send write requests, each on its own; the reply is the driver's result."""
+    return Call(collection, "bulk_write", (requests,), {"ordered": False})
+
+
+def server_time() -> Call:
+    """Ask for the server's clock; the reply is an aware datetime."""
+    return Call("", "server_time")

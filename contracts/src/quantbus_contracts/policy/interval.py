@@ -1,0 +1,56 @@
+"""The time in which an entry may be made: from the close of its bar until the first bound ends it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from quantbus_contracts.policy.reasons import Reason
+from quantbus_contracts.policy.rules import TradingRules
+from quantbus_contracts.schema import PublishedSignal
+from quantbus_contracts.timeframe import Timeframe
+
+__all__ = ["Interval", "entry_interval", "is_future_stamped"]
+
+_DEFAULT_MAX_DELAY_BARS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """``[start, end)`` in UTC, and the bound that ends it. Empty where ``end <= start``."""
+
+    start: datetime
+    end: datetime
+    ended_by: Reason
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no moment at all at which to enter."""
+        return self.end <= self.start
+
+
+def entry_interval(published: PublishedSignal, rules: TradingRules) -> Interval:
+    """Return when an entry (or increase) asked for by this revision may be made.
+
+    It starts once the bar is closed and the revision stands on the bus, and is ended by the earliest of
+    ``valid_until``, the backward tolerance ``ts + (2 + tolerance_bars) * tf`` and the configured ages.
+    """
+    timeframe = Timeframe.parse(published.signal.timeframe)
+    ts = published.signal.ts
+    close = timeframe.close_of(ts)
+    delay = rules.max_delay if rules.max_delay is not None else _DEFAULT_MAX_DELAY_BARS * timeframe.delta
+    bounds = [
+        (published.valid_until, Reason.EXPIRED),
+        (ts + (2 + rules.tolerance_bars) * timeframe.delta, Reason.STALE),
+        (close + delay, Reason.MAX_DELAY),
+    ]
+    if rules.max_age_from_available is not None:
+        bounds.append((published.available_at + rules.max_age_from_available, Reason.MAX_AGE))
+    end, ended_by = min(bounds, key=lambda bound: bound[0])
+    return Interval(start=max(close, published.available_at), end=end, ended_by=ended_by)
+
+
+def is_future_stamped(published: PublishedSignal, rules: TradingRules) -> bool:
+    """Tell whether the revision stood on the bus before its bar closed, by more than clocks may differ."""
+    return published.available_at < published.signal.closes_at - rules.clock_skew

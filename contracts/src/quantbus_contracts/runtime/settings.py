@@ -1,0 +1,113 @@
+"""Settings from the environment: the groups that processes share, and the one list of names.
+
+A process builds its settings once in ``main`` and passes them down. Every ``QUANTBUS_*`` name of the whole
+product stands in `KNOWN_NAMES`; an unknown one is an error at start, since a misspelt limit is no limit.
+"""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quantbus_contracts.errors import ConfigError
+
+__all__ = [
+    "KNOWN_NAMES",
+    "HomeSettings",
+    "MongoSettings",
+    "ProcessSettings",
+    "check_environment",
+    "load_settings",
+]
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+KNOWN_NAMES: dict[str, str] = {
+    "QUANTBUS_HOME": "folder of everything that running makes: the embedded database, models, logs",
+    "QUANTBUS_MONGO_URI": "address of MongoDB; unset means the embedded server",
+    "QUANTBUS_MONGOD": "path of the mongod to run as the embedded server",
+    "QUANTBUS_MARKET_DB": "database of candles and instruments",
+    "QUANTBUS_SIGNALS_DB": "database of signals and strategies",
+    "QUANTBUS_TRADING_DB": "database of the ledger, heartbeats and findings",
+    "QUANTBUS_LOG_LEVEL": "debug, info, warning or error",
+    "QUANTBUS_LOG_JSON": "true for JSON lines (containers), false for people",
+    "QUANTBUS_SHARED_DATA": "folder of recorded market data that tests use",
+}
+
+
+class ProcessSettings(BaseSettings):
+    """Base of every settings class: frozen, closed, read from the environment and ``.env``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUANTBUS_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",  # one .env serves all processes; check_environment() finds misspelt names
+    )
+
+
+class HomeSettings(ProcessSettings):
+    """Where running processes keep their files, and how they log."""
+
+    home: Path = Path(".quantbus")
+    log_level: str = "info"
+    log_json: bool = False
+
+
+class MongoSettings(ProcessSettings):
+    """Where the bus is, and what its three databases are called."""
+
+    home: Path = Path(".quantbus")
+    mongo_uri: SecretStr | None = None
+    market_db: str = Field("quantbus_market", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    signals_db: str = Field("quantbus_signals", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+    trading_db: str = Field("quantbus_trading", pattern=r"^[A-Za-z0-9_-]{1,60}$")
+
+
+def load_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
+    """Build settings of ``kind``; overrides (from the command line) win where they are not None.
+
+    Raises
+    ------
+    ConfigError
+        Naming each variable that is wrong, what was expected and what to do.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        prefix = str(kind.model_config.get("env_prefix", ""))
+        lines = [
+            f"{prefix}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("settings are wrong:\n  " + "\n  ".join(lines)) from None
+
+
+def check_environment(environment: Mapping[str, str] | None = None) -> None:
+    """Refuse ``QUANTBUS_*`` names that nothing reads.
+
+    Raises
+    ------
+    ConfigError
+        Naming each unknown variable and the nearest known one.
+    """
+    names = environment if environment is not None else os.environ
+    unknown = sorted(name for name in names if name.startswith("QUANTBUS_") and name not in KNOWN_NAMES)
+    if not unknown:
+        return
+    lines = []
+    for name in unknown:
+        near = get_close_matches(name, KNOWN_NAMES, n=1)
+        lines.append(f"{name}" + (f" (did you mean {near[0]}?)" if near else ""))
+    raise ConfigError(
+        "these environment variables are not read by anything: "
+        + ", ".join(lines)
+        + "; correct or unset them (`quantbus settings` lists every name)"
+    )

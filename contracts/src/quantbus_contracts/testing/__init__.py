@@ -1,0 +1,29 @@
+"""For tests only: a clock that stands still, builders of valid models, in-memory stores.
+
+The stores are held to the truth: they pass the same conformance suite as the real ones.
+"""
+
+from quantbus_contracts.testing.builders import make_candle, make_candles, make_execution, make_signal
+from quantbus_contracts.testing.clock import FrozenClock
+from quantbus_contracts.testing.stores import (
+    FakeCandleStore,
+    FakeExecutionStore,
+    FakeHeartbeatStore,
+    FakeInstrumentStore,
+    FakeSignalStore,
+    FakeStrategyStore,
+)
+
+__all__ = [
+    "FakeCandleStore",
+    "FakeExecutionStore",
+    "FakeHeartbeatStore",
+    "FakeInstrumentStore",
+    "FakeSignalStore",
+    "FakeStrategyStore",
+    "FrozenClock",
+    "make_candle",
+    "make_candles",
+    "make_execution",
+    "make_signal",
+]
