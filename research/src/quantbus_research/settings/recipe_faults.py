@@ -1,4 +1,4 @@
-"""Says what is wrong with a recipe so that a person can mend it: the line, the key, the nearest valid name."""
+"""Says what is wrong with a recipe so that a person can mend it: line, key, nearest valid name."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -20,8 +20,9 @@ def describe_fault(
     """Return one line about a fault that pydantic found in the recipe ``text``."""
     path = tuple(str(part) for part in fault["loc"] if isinstance(part, str))
     path, reason, named = _explain(fault, path, factors)
-    says_key = not path or repr(path[-1]) in reason
-    return f"{_place(path, text, overridden, named)}: {reason if says_key else f'{".".join(path)}: {reason}'}"
+    if path and repr(path[-1]) not in reason:
+        reason = f"{'.'.join(path)}: {reason}"
+    return f"{_place(path, text, overridden, named)}: {reason}"
 
 
 def _explain(fault: ErrorDetails, path: Path, factors: Collection[str]) -> tuple[Path, str, str | None]:

@@ -1,0 +1,84 @@
+"""From a score to an entry, an exit or nothing; pure. The recipe's policy decides, the model only scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_research.publish.positions import Position
+from quantbus_research.settings import PolicySettings
+
+__all__ = ["Thresholds", "Verdict", "View", "decide", "thresholds_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known about one pair when its bar has closed."""
+
+    pair: str
+    score: float | None
+    """-1..1; None where the bar or its look-back is missing."""
+    recent_scores: tuple[float, ...] = ()
+    """Scores of the newest bars, this one included, oldest first."""
+    close: float | None = None
+    degraded: str | None = None
+    """Why the score is worth less than usual, or missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores at or above ``enter`` enter, scores below ``exit`` leave."""
+
+    enter: float
+    exit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to say about a pair, and why; nothing when ``action`` is None."""
+
+    view: View
+    action: Literal["enter_long", "exit_long"] | None
+    why: str
+
+
+def thresholds_of(policy: PolicySettings, recent_scores: Sequence[float]) -> Thresholds:
+    """Return the scores that the policy's thresholds mean now."""
+    if policy.thresholds == "absolute":
+        return Thresholds(policy.enter, policy.exit)
+    enter, leave = np.quantile(np.asarray(recent_scores, dtype=np.float64), [policy.enter, policy.exit])
+    return Thresholds(float(enter), float(leave))
+
+
+def decide(
+    view: View, position: Position, policy: PolicySettings, *, timeframe: Timeframe, bar: datetime
+) -> Verdict:
+    """Judge one pair at one bar. An exit that is due by time needs no score and is never held back."""
+    held = position.bars_long(timeframe, bar)
+    if held is not None and policy.hold_bars is not None and held >= policy.hold_bars:
+        return Verdict(view, "exit_long", f"held for {held} bars")
+    if view.score is None:
+        return Verdict(view, None, view.degraded or "no score")
+    if view.degraded and policy.on_gap == "skip":
+        return Verdict(view, None, f"skipped: {view.degraded}")
+    bounds = thresholds_of(policy, view.recent_scores)
+    if held is not None:
+        if view.score < bounds.exit:
+            return Verdict(view, "exit_long", f"score {view.score:+.4f} below {bounds.exit:+.4f}")
+        return Verdict(view, None, f"long for {held} bars, score {view.score:+.4f}")
+    if view.score >= bounds.enter:
+        return Verdict(view, "enter_long", f"score {view.score:+.4f} not below {bounds.enter:+.4f}")
+    return _enter_anyway(view, position, policy, timeframe=timeframe, bar=bar)
+
+
+def _enter_anyway(
+    view: View, position: Position, policy: PolicySettings, *, timeframe: Timeframe, bar: datetime
+) -> Verdict:
+    flat = position.bars_flat(timeframe, bar)
+    if policy.max_flat_bars is not None and (flat is None or flat >= policy.max_flat_bars):
+        since = "without a position so far" if flat is None else f"flat for {flat} bars"
+        return Verdict(view, "enter_long", f"{since}: the policy enters against the score {view.score:+.4f}")
+    return Verdict(view, None, f"flat, score {view.score:+.4f}")
