@@ -1,0 +1,1 @@
+"""Ingestion: closed candles from exchanges and files onto the bus."""

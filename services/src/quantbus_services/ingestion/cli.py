@@ -1,0 +1,116 @@
+"""``quantbus ingest``: import files, fill history, follow an exchange."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from quantbus_services.ingestion.backfill import Filled
+    from quantbus_services.ingestion.settings import IngestionSettings
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Bring closed candles onto the bus: from files and from exchanges.", no_args_is_help=True
+)
+
+Symbols = Annotated[
+    str,
+    typer.Option(help="Pairs or bus symbols, comma-separated: BTC/USDT,ETH/USDT:USDT."),
+]
+Timeframes = Annotated[str, typer.Option(help="Timeframes, comma-separated: 1m,1h,1d.")]
+Venue = Annotated[str | None, typer.Option(help="The exchange's ccxt id; default binance.")]
+VenueUrl = Annotated[
+    str | None,
+    typer.Option(help="Base address that stands in for Binance's hosts, such as a paper exchange."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
+@app.command()
+def backfill(
+    symbols: Symbols,
+    since: Annotated[str, typer.Option(help="How far back: 2d, 12h, 2024-01-01.")],
+    timeframes: Timeframes = "1m",
+    until: Annotated[str | None, typer.Option(help="Where to end (exclusive); default now.")] = None,
+    venue: Venue = None,
+    venue_url: VenueUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the closed bars of a range that the bus does not have yet; start it again to resume.
+
+    \b
+    Example:
+      quantbus ingest backfill --symbols BTC/USDT,ETH/USDT --timeframes 1m,1h --since 2d
+    """
+    import asyncio
+
+    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
+    from quantbus_services.ingestion.display import series_progress
+    from quantbus_services.ingestion.main import Wanted, run_backfill
+    from quantbus_services.ingestion.reports import backfill_json, backfill_table
+    from quantbus_services.ingestion.series import comma_list
+
+    settings = _settings(venue=venue, venue_url=venue_url)
+    wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
+    with series_progress() as note:
+        filled = asyncio.run(
+            run_backfill(wanted, since, until, settings, load_settings(MongoSettings), on_progress=note)
+        )
+    console = Console()
+    if as_json:
+        console.print_json(data=backfill_json(filled))
+    else:
+        console.print(backfill_table(filled))
+    _tell_failures(filled)
+
+
+def _tell_failures(filled: "list[Filled]") -> None:
+    failed = [item for item in filled if item.error]
+    for item in failed:
+        Console(stderr=True).print(
+            f"[bold red]not finished:[/] {item.series}: {escape(item.error)}; "
+            "what is stored stays, run the same command again to go on"
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def live(
+    symbols: Symbols,
+    timeframes: Timeframes = "1m",
+    venue: Venue = None,
+    venue_url: VenueUrl = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics on 127.0.0.1 at this port; 0 = off.")
+    ] = None,
+    instance: Annotated[str | None, typer.Option(help="Name of this process in its heartbeat.")] = None,
+) -> None:
+    """Fill the last days, then store each bar within a second or two of its close, until stopped.
+
+    \b
+    Example:
+      quantbus ingest live --symbols BTC/USDT,ETH/USDT --timeframes 1m --metrics-port 9101
+    """
+    from quantbus_contracts.runtime.lifecycle import run_until_stopped
+    from quantbus_contracts.runtime.logging import configure
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_services.ingestion.main import Wanted, run_live
+    from quantbus_services.ingestion.series import comma_list
+
+    settings = _settings(venue=venue, venue_url=venue_url, metrics_port=metrics_port, instance=instance)
+    process = load_settings(HomeSettings)
+    mongo = load_settings(MongoSettings)
+    configure("ingestion", level=process.log_level, json=process.log_json)
+    wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
+    raise typer.Exit(run_until_stopped(lambda: run_live(wanted, settings, mongo)))
+
+
+def _settings(**overrides: object) -> "IngestionSettings":
+    from quantbus_contracts.runtime.settings import load_settings
+    from quantbus_services.ingestion.settings import IngestionSettings
+
+    return load_settings(IngestionSettings, **overrides)

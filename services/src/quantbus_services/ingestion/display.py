@@ -1,0 +1,57 @@
+"""Progress bars on standard error."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from quantbus_services.ingestion.backfill import Filled
+from quantbus_services.ingestion.series import Series
+
+__all__ = ["new_progress", "series_progress"]
+
+
+class _RowsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} rows/s" if speed else "", style="green")
+
+
+def new_progress(unit: str) -> Progress:
+    """Return a progress display: what, bar, count, rows per second, time left."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        _RowsPerSecond(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+@contextmanager
+def series_progress() -> Generator[Callable[[int, int, Filled], None]]:
+    """Show one bar for each series that is being filled."""
+    tasks: dict[Series, TaskID] = {}
+    with new_progress("bars") as progress:
+
+        def note(done: int, total: int, filled: Filled) -> None:
+            if filled.series not in tasks:
+                tasks[filled.series] = progress.add_task(str(filled.series), total=total, completed=done)
+            progress.update(tasks[filled.series], completed=done, total=total)
+
+        yield note

@@ -1,0 +1,200 @@
+"""Composition roots: where backfill and live ingestion are put together."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+import structlog
+
+from quantbus_contracts.clock import Clock, SystemClock
+from quantbus_contracts.errors import BusError, VenueError
+from quantbus_contracts.mongo.candle_reader import AsyncCandleReader
+from quantbus_contracts.mongo.candle_writer import AsyncCandleWriter
+from quantbus_contracts.mongo.client import AsyncConnection, connect_async
+from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
+from quantbus_contracts.mongo.instruments import AsyncInstrumentStore
+from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
+from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_contracts.schema import CandleReport, Heartbeat
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.backfill import Backfiller, Filled
+from quantbus_services.ingestion.metrics import IngestionMetrics
+from quantbus_services.ingestion.patience import PatientSource
+from quantbus_services.ingestion.poller import Poller, State
+from quantbus_services.ingestion.series import Series, is_derivative_name, requested_series
+from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.venue import CandleSource, open_source
+from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.windows import closed_end, parse_moment
+
+__all__ = ["Wanted", "run_backfill", "run_live"]
+
+_log = structlog.get_logger(__name__)
+_random = random.SystemRandom().random
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which series, by the names a person gave."""
+
+    symbols: Sequence[str]
+    timeframes: Sequence[str]
+
+
+async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSettings) -> int:
+    """Keep the wanted series current; return the exit code."""
+    clock = SystemClock()
+    registry = new_registry("ingestion", version("quantbus-services"))
+    metrics = IngestionMetrics(registry)
+    if settings.metrics_port:
+        serve_metrics(registry, settings.metrics_port)
+    async with _opened(wanted, settings, mongo, _counting(metrics)) as parts:
+        venue_clock = VenueClock(
+            parts.hasty,
+            clock,
+            check_seconds=settings.clock_check_seconds,
+            on_offset=lambda seconds: metrics.clock_offset(parts.hasty.source, seconds),
+        )
+        poller = Poller(
+            parts.series,
+            parts.backfiller(parts.hasty, settings, venue_clock, lambda _, report: metrics.written(report)),
+            AsyncCandleReader(parts.connection),
+            clock=venue_clock,
+            settings=settings,
+            metrics=metrics,
+            beat=_heart(parts.connection, settings, clock.now()),
+            random=_random,
+        )
+        _log.info("live", venue=parts.hasty.venue, series=[str(item) for item in parts.series])
+        return await poller.run()
+
+
+async def run_backfill(
+    wanted: Wanted,
+    since: str,
+    until: str | None,
+    settings: IngestionSettings,
+    mongo: MongoSettings,
+    *,
+    on_progress: Callable[[int, int, Filled], None],
+) -> list[Filled]:
+    """Fill the range of every wanted series; one that venue or bus fail for says so in its ``error``."""
+    clock = SystemClock()
+    async with _opened(wanted, settings, mongo, _logging) as parts:
+        venue_clock = VenueClock(parts.patient, clock, check_seconds=settings.clock_check_seconds)
+        await venue_clock.refresh()
+        now = venue_clock.now()
+        start = parse_moment(since, now)
+        end = parse_moment(until, now) if until else None
+        filler = parts.backfiller(parts.patient, settings, venue_clock, lambda _series, _report: None)
+        gate = asyncio.Semaphore(settings.concurrency)
+
+        async def fill(series: Series) -> Filled:
+            newest = Filled(series)
+
+            def note(done: int, total: int, filled: Filled) -> None:
+                nonlocal newest
+                newest = filled
+                on_progress(done, total, filled)
+
+            async with gate:
+                try:
+                    return await filler.fill(
+                        series, start, closed_end(now, series.timeframe, end), on_progress=note
+                    )
+                except (VenueError, BusError) as error:
+                    return newest.failed(str(error))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(fill(series)) for series in parts.series]
+        return [task.result() for task in tasks]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    connection: AsyncConnection
+    series: list[Series]
+    hasty: PatientSource
+    """Tries once; the live loop tries again itself."""
+    patient: PatientSource
+
+    def backfiller(
+        self,
+        source: CandleSource,
+        settings: IngestionSettings,
+        clock: Clock,
+        on_write: Callable[[Series, CandleReport], None],
+    ) -> Backfiller:
+        return Backfiller(
+            source,
+            AsyncCandleReader(self.connection),
+            AsyncCandleWriter(self.connection),
+            page_bars=settings.page_bars,
+            venue_now=clock.now,
+            on_write=on_write,
+        )
+
+
+@asynccontextmanager
+async def _opened(
+    wanted: Wanted, settings: IngestionSettings, mongo: MongoSettings, on_error: Callable[[VenueError], None]
+) -> AsyncGenerator[_Parts]:
+    """Open bus and venue, resolve the wanted names against its markets, and store those."""
+    timeframes = frozenset(Timeframe.parse(name) for name in wanted.timeframes)
+    connection = connect_async(mongo, app="ingestion", timeout_seconds=10.0)
+    source = open_source(
+        settings.venue,
+        url=settings.venue_url,
+        timeout_seconds=settings.venue_timeout_seconds,
+        with_derivatives=any(is_derivative_name(name) for name in wanted.symbols),
+    )
+    hasty = PatientSource(source, attempts=1, random=_random, on_error=on_error)
+    patient = PatientSource(source, attempts=settings.retry_attempts, random=_random, on_error=on_error)
+    try:
+        source.require_timeframes(timeframes)
+        await connection.server_now()
+        catalogue = await patient.instruments()
+        series = requested_series(wanted.symbols, wanted.timeframes, catalogue, source.venue)
+        await AsyncInstrumentStore(connection).write(catalogue)
+        yield _Parts(connection, series, hasty, patient)
+    finally:
+        await source.close()
+        await connection.close()
+
+
+def _counting(metrics: IngestionMetrics) -> Callable[[VenueError], None]:
+    def count(error: VenueError) -> None:
+        metrics.exchange_error(error.kind)
+        _logging(error)
+
+    return count
+
+
+def _logging(error: VenueError) -> None:
+    _log.warning("venue_error", kind=error.kind, error=str(error))
+
+
+def _heart(
+    connection: AsyncConnection, settings: IngestionSettings, started_at: datetime
+) -> Callable[[State], Awaitable[None]]:
+    store = AsyncHeartbeatStore(connection)
+    program = version("quantbus-services")
+
+    async def beat(state: State) -> None:
+        # The database's clock is the one that processes judge each other by.
+        now = await connection.server_now()
+        heartbeat = Heartbeat(
+            process="ingestion",
+            instance=settings.instance,
+            at=now,
+            started_at=min(started_at, now),
+            version=program,
+            detail=state.detail(),
+        )
+        await store.beat(heartbeat)
+
+    return beat

@@ -1,0 +1,72 @@
+"""What ingestion tells Prometheus."""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from quantbus_contracts.runtime.metrics import DELAY_BUCKETS
+from quantbus_contracts.schema import CandleReport
+from quantbus_services.ingestion.series import Series
+
+__all__ = ["IngestionMetrics"]
+
+
+class IngestionMetrics:
+    """The counters and gauges of one ingestion process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the metrics."""
+        self._written = Counter(
+            "quantbus_candles_written", "Bars by what became of them.", ["outcome"], registry=registry
+        )
+        self._last = Gauge(
+            "quantbus_candle_last_timestamp_seconds",
+            "Open time of the newest stored bar.",
+            ["symbol", "timeframe"],
+            registry=registry,
+        )
+        self._errors = Counter(
+            "quantbus_exchange_errors", "Failed requests to the exchange.", ["kind"], registry=registry
+        )
+        self._delay = Histogram(
+            "quantbus_candle_ingest_delay_seconds",
+            "From the close of a bar to its being stored.",
+            registry=registry,
+            buckets=DELAY_BUCKETS,
+        )
+        self._cycles = Counter(
+            "quantbus_ingestion_cycles", "Wake-ups by how they ended.", ["outcome"], registry=registry
+        )
+        self._offset = Gauge(
+            "quantbus_clock_offset_seconds",
+            "How far another clock is ahead of this machine's.",
+            ["source"],
+            registry=registry,
+        )
+        for outcome in CandleReport().as_dict():
+            self._written.labels(outcome)
+
+    def written(self, report: CandleReport) -> None:
+        """Count the outcome of a write."""
+        for outcome, count in report.as_dict().items():
+            self._written.labels(outcome).inc(count)
+
+    def stored(self, series: Series, open_time: datetime) -> None:
+        """Note the newest stored bar of a series."""
+        self._last.labels(series.instrument.symbol, series.timeframe.name).set(open_time.timestamp())
+
+    def delayed(self, seconds: float) -> None:
+        """Note how long after its close a bar was stored."""
+        self._delay.observe(max(0.0, seconds))
+
+    def exchange_error(self, kind: str) -> None:
+        """Count a failed request."""
+        self._errors.labels(kind).inc()
+
+    def cycle(self, outcome: str) -> None:
+        """Count a wake-up: ``ok``, ``late`` (a bar did not come) or ``failed``."""
+        self._cycles.labels(outcome).inc()
+
+    def clock_offset(self, source: str, seconds: float) -> None:
+        """Note how far the venue's clock is ahead."""
+        self._offset.labels(source).set(seconds)

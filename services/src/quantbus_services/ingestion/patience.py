@@ -1,0 +1,76 @@
+"""A source that asks again: bounded tries with growing pauses, each failure counted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from quantbus_contracts.clock import Clock
+from quantbus_contracts.errors import VenueError, VenueUnavailable
+from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.backoff import delays
+from quantbus_services.ingestion.normalise import Row
+from quantbus_services.ingestion.venue import CandleSource
+
+__all__ = ["PatientSource"]
+
+Result = TypeVar("Result")
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class PatientSource:
+    """A `CandleSource` that tries again what may succeed the next time."""
+
+    def __init__(
+        self,
+        source: CandleSource,
+        *,
+        attempts: int,
+        random: Callable[[], float],
+        on_error: Callable[[VenueError], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Wrap ``source``; ``on_error`` hears of every failure, also of those that a later try mends."""
+        self._source = source
+        self._attempts = attempts
+        self._random = random
+        self._on_error = on_error
+        self._sleep = sleep
+        self.venue = source.venue
+        self.source = source.source
+
+    async def instruments(self) -> InstrumentCatalogue:
+        """Return every market the venue lists."""
+        return await self._again(self._source.instruments)
+
+    def page_bars(self, instrument: Instrument, most: int) -> int:
+        """Return how many bars to ask for in one request."""
+        return self._source.page_bars(instrument, most)
+
+    async def fetch(
+        self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
+    ) -> list[Row]:
+        """Return rows as the wrapped source does, or its last error."""
+        return await self._again(lambda: self._source.fetch(instrument, timeframe, since, limit))
+
+    async def clock_offset(self, clock: Clock) -> timedelta:
+        """Return how far the venue's clock is ahead of ``clock``."""
+        return await self._again(lambda: self._source.clock_offset(clock))
+
+    async def close(self) -> None:
+        """Close the wrapped source."""
+        await self._source.close()
+
+    async def _again(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        pauses = delays(self._attempts, first=0.5, ceiling=20.0, random=self._random)
+        while True:
+            try:
+                return await call()
+            except VenueError as error:
+                self._on_error(error)
+                pause = next(pauses, None)
+                asked = error.retry_after_seconds or 0.0
+                if not isinstance(error, VenueUnavailable) or pause is None or asked > _LONGEST_PAUSE_SECONDS:
+                    raise
+                await self._sleep(max(pause, asked))

@@ -1,0 +1,72 @@
+"""Settings of ingestion, read from ``QUANTBUS_INGESTION_*``."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from quantbus_contracts.runtime.settings import ProcessSettings
+
+__all__ = ["IngestionSettings"]
+
+_QUOTES = (
+    "USDT",
+    "USDC",
+    "FDUSD",
+    "TUSD",
+    "BUSD",
+    "DAI",
+    "USD",
+    "EUR",
+    "GBP",
+    "TRY",
+    "JPY",
+    "BTC",
+    "ETH",
+    "BNB",
+)
+_VENUES = (
+    *("binance", "binanceus", "bitfinex", "bitget", "bitmex", "bitstamp", "bybit", "coinbase", "cryptocom"),
+    *("deribit", "gate", "gateio", "gemini", "hitbtc", "htx", "huobi", "hyperliquid", "kraken", "kucoin"),
+    *("mexc", "okx", "poloniex"),
+)
+
+
+class IngestionSettings(ProcessSettings):
+    """How candles are fetched, and how file names are read."""
+
+    model_config = SettingsConfigDict(env_prefix="QUANTBUS_INGESTION_")
+
+    venue: str = Field("binance", pattern=r"^[a-z0-9_]{1,32}$")
+    """The exchange, by its ccxt id."""
+    venue_url: str | None = Field(None, pattern=r"^https?://\S+$")
+    """Base address that stands in for the exchange's own hosts (a paper exchange, a proxy)."""
+    venue_timeout_seconds: float = Field(10.0, gt=0, le=120)
+
+    history_days: float = Field(2.0, gt=0, le=3650)
+    """How far back `ingest live` fills before it starts."""
+    grace_seconds: float = Field(0.25, ge=0, le=30)
+    """How long after a bar's close it is first asked for."""
+    reread_bars: int = Field(3, ge=1, le=100)
+    """How many closed bars each cycle reads again, so that corrections of the venue land as updates."""
+    patience_seconds: float = Field(20.0, ge=1, le=600)
+    """How long a cycle keeps asking for a bar that has closed and is not there yet."""
+    retry_attempts: int = Field(5, ge=1, le=20)
+    """How often one request to the venue is tried before it counts as failed."""
+    max_failures: int = Field(30, ge=1, le=10_000)
+    """How many cycles in a row may fail before the process gives up with exit code 1."""
+    heartbeat_seconds: float = Field(10.0, gt=0, le=300)
+    clock_check_seconds: float = Field(300.0, ge=10, le=86_400)
+    """How often the venue's clock is compared with ours."""
+    concurrency: int = Field(4, ge=1, le=64)
+    """How many series a backfill fetches at once; the venue's rate limit holds across all of them."""
+    page_bars: int = Field(1000, ge=10, le=5000)
+    """How many bars are asked for in one request."""
+
+    instance: str = Field("main", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Which ingestion process this is, in its heartbeat."""
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """Port of ``/metrics`` on 127.0.0.1; 0 turns it off."""
+
+    quotes: tuple[str, ...] = _QUOTES
+    """Currencies a symbol may be quoted in, where no stored market answers to a name such as ``BTCUSDT``."""
+    folder_venues: tuple[str, ...] = _VENUES
+    """Folder names that are taken for the venue of the files inside."""

@@ -1,0 +1,222 @@
+"""The exchange, behind `CandleSource`; the only module that knows ccxt and its errors."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import ccxt.async_support as ccxt
+
+from quantbus_contracts.clock import Clock
+from quantbus_contracts.errors import ConfigError, UnknownInstrument, VenueRefused, VenueUnavailable
+from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.normalise import Row, is_garbage
+
+__all__ = ["CandleSource", "CcxtSource", "open_source"]
+
+_BINANCE_LIKE = ("binance", "binanceus", "binanceusdm", "binancecoinm")
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (ccxt.RequestTimeout, "timeout"),
+    (ccxt.DDoSProtection, "rate_limited"),
+    (ccxt.RateLimitExceeded, "rate_limited"),
+    (ccxt.OnMaintenance, "maintenance"),
+    (ccxt.ExchangeNotAvailable, "unavailable"),
+    (ccxt.BadResponse, "garbage"),
+    (ccxt.NetworkError, "network"),
+)
+_REFUSALS: tuple[tuple[type[Exception], str], ...] = (
+    (ccxt.BadSymbol, "bad_symbol"),
+    (ccxt.AuthenticationError, "forbidden"),
+    (ccxt.NotSupported, "not_supported"),
+    (ccxt.BadRequest, "bad_request"),
+)
+
+
+class CandleSource(Protocol):
+    """Where candles come from."""
+
+    @property
+    def venue(self) -> str:
+        """The venue's name on the bus, upper case."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """What is written into each bar as its source."""
+        ...
+
+    async def instruments(self) -> InstrumentCatalogue:
+        """Return every market the venue lists."""
+        ...
+
+    def page_bars(self, instrument: Instrument, most: int) -> int:
+        """Return how many bars to ask for in one request: ``most``, or less if the venue gives less."""
+        ...
+
+    async def fetch(
+        self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
+    ) -> list[Row]:
+        """Return at most ``limit`` rows that open at or after ``since``, perhaps with the forming candle.
+
+        Raises
+        ------
+        VenueUnavailable
+            If the venue did not answer properly; worth another try.
+        VenueRefused
+            If it said no.
+        """
+        ...
+
+    async def clock_offset(self, clock: Clock) -> timedelta:
+        """Return how far the venue's clock is ahead of ``clock``."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
+        ...
+
+
+class CcxtSource:
+    """Any exchange that ccxt knows."""
+
+    def __init__(self, exchange: Any) -> None:  # noqa: ANN401  # ccxt is untyped
+        """Wrap an exchange of ``ccxt.async_support``; use `open_source`."""
+        self._exchange = exchange
+        self.source: str = str(exchange.id)
+        self.venue: str = self.source.upper()
+
+    async def instruments(self) -> InstrumentCatalogue:
+        """Load the venue's market list (options are left out)."""
+        with self._translated("load the markets"):
+            markets = await self._exchange.load_markets(reload=True)
+        found = {instrument for market in markets.values() if (instrument := self._instrument(market))}
+        if not found:
+            raise VenueUnavailable(f"{self.source} answered with an empty market list", kind="garbage")
+        return InstrumentCatalogue(found)
+
+    def _instrument(self, market: dict[str, Any]) -> Instrument | None:
+        if market.get("type") not in ("spot", "swap", "future"):
+            return None
+        try:
+            return Instrument.from_pair(self.venue, str(market["symbol"]))
+        except UnknownInstrument:
+            return None  # indices and other listings that are no market of two currencies
+
+    def require_timeframes(self, timeframes: frozenset[Timeframe]) -> None:
+        """Refuse timeframes that the venue has no candles of.
+
+        Raises
+        ------
+        ConfigError
+            Naming them and what the venue offers.
+        """
+        offered = self._exchange.timeframes or {}
+        absent = sorted(timeframe for timeframe in timeframes if timeframe.name not in offered)
+        if absent:
+            raise ConfigError(
+                f"expected timeframes that {self.source} offers ({', '.join(offered)}), "
+                f"found {', '.join(map(str, absent))}"
+            )
+
+    def page_bars(self, instrument: Instrument, most: int) -> int:
+        """Return ``most``, or the venue's own limit (as ccxt declares it) if that is less."""
+        declared = self._exchange.feature_value(instrument.pair, "fetchOHLCV", "limit")
+        return min(most, int(declared)) if declared else most
+
+    async def fetch(
+        self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
+    ) -> list[Row]:
+        """Ask for candles; an answer that holds anything but candles counts as no answer."""
+        milliseconds = int(since.timestamp() * 1000)
+        with self._translated(f"fetch {instrument.pair} {timeframe}"):
+            rows = await self._exchange.fetch_ohlcv(instrument.pair, timeframe.name, milliseconds, limit)
+        if is_garbage(rows):
+            raise VenueUnavailable(
+                f"{self.source} answered {instrument.pair} {timeframe} with something that is not candles",
+                kind="garbage",
+            )
+        return list(rows)
+
+    async def clock_offset(self, clock: Clock) -> timedelta:
+        """Compare clocks by one request; zero where the venue does not tell its time."""
+        if not self._exchange.has.get("fetchTime"):
+            return timedelta(0)
+        asked = clock.now()
+        with self._translated("ask for the time"):
+            milliseconds = await self._exchange.fetch_time()
+        answered = clock.now()
+        if not isinstance(milliseconds, int | float):
+            raise VenueUnavailable(f"{self.source} told its time as {milliseconds!r}", kind="garbage")
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) - (asked + (answered - asked) / 2)
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        await self._exchange.close()
+
+    @contextmanager
+    def _translated(self, doing: str) -> Generator[None]:
+        try:
+            yield
+        except ccxt.OperationFailed as error:
+            raise VenueUnavailable(
+                self._told(doing, error), kind=_kind(error, _KINDS), retry_after_seconds=self._retry_after()
+            ) from error
+        except ccxt.BaseError as error:
+            raise VenueRefused(self._told(doing, error), kind=_kind(error, _REFUSALS)) from error
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            # What ccxt stumbles over when a body is not what the API promises.
+            raise VenueUnavailable(self._told(doing, error), kind="garbage") from error
+
+    def _told(self, doing: str, error: Exception) -> str:
+        text = " ".join(str(error).split())
+        return f"could not {doing} at {self.source}: {type(error).__name__}: {text[:300]}"
+
+    def _retry_after(self) -> float | None:
+        headers = self._exchange.last_response_headers or {}
+        for name, value in headers.items():
+            if str(name).lower() == "retry-after" and str(value).isdigit():
+                return float(value)
+        return None
+
+
+def open_source(
+    venue: str, *, url: str | None = None, timeout_seconds: float = 10.0, with_derivatives: bool = True
+) -> CcxtSource:
+    """Open an exchange by its ccxt id, inside the running event loop.
+
+    With ``url`` every request goes to that base address instead of the venue's hosts (Binance and kin only).
+    Without ``with_derivatives`` Binance is asked for its spot markets only.
+
+    Raises
+    ------
+    ConfigError
+        If ccxt knows no such exchange, or it cannot be redirected.
+    """
+    if venue not in ccxt.exchanges:
+        raise ConfigError(
+            f"expected the ccxt id of an exchange (binance, okx, bybit, kraken, …), found {venue!r}"
+        )
+    if url is not None and venue not in _BINANCE_LIKE:
+        raise ConfigError(
+            f"another address can stand in for {', '.join(_BINANCE_LIKE)} only, found the venue {venue!r}; "
+            "leave out --venue-url"
+        )
+    exchange = getattr(ccxt, venue)({"timeout": int(timeout_seconds * 1000), "enableRateLimit": True})
+    # A proxy of the environment is for the world outside, not for an address someone gave on purpose.
+    exchange.aiohttp_trust_env = url is None
+    if venue in ("binance", "binanceus") and not with_derivatives:
+        exchange.options["fetchMarkets"] = {"types": ["spot"]}
+    if url is not None:
+        base = url.rstrip("/")
+        exchange.urls["api"] = {
+            name: base + urlsplit(address).path
+            for name, address in exchange.urls["api"].items()
+            if isinstance(address, str)
+        }
+    return CcxtSource(exchange)
+
+
+def _kind(error: Exception, kinds: tuple[tuple[type[Exception], str], ...]) -> str:
+    return next((kind for base, kind in kinds if isinstance(error, base)), "other")
