@@ -23,7 +23,9 @@ from quantbus_contracts.validators import (
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "candle_collection", "spec_of"]
 
 Database = Literal["market", "signals", "trading"]
-Writer = Literal["ingestion", "research", "gateway", "executor", "account", "monitor", "operator", "every process"]
+Writer = Literal[
+    "ingestion", "research", "gateway", "executor", "account", "monitor", "operator", "every process"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,9 @@ class KeyConflict(BusError):
 class VenueError(QuantbusError):
     """An exchange could not do what was asked; ``kind`` is the word it is counted under."""
 
-    def __init__(self, message: str, *, kind: str = "other", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, kind: str = "other", retry_after_seconds: float | None = None
+    ) -> None:
         """State what happened and, where the venue said so, how long it wants to be left alone."""
         super().__init__(message)
         self.kind = kind

@@ -53,9 +53,7 @@ def _rejection(position: int, error: ValidationError) -> Rejection:
     return Rejection(position, name, value if len(value) <= _SHOWN else value[:_SHOWN] + "…", message)
 
 
-def report_of(
-    outcomes: Sequence[tuple[str, str]], checked: CheckedRows
-) -> PublishReport:
+def report_of(outcomes: Sequence[tuple[str, str]], checked: CheckedRows) -> PublishReport:
     """Return the report for ``outcomes`` (what became of each valid signal, and why) and refused rows."""
     counts = dict.fromkeys(("inserted", "revised", "unchanged", "stale", "unknown"), 0)
     rejections = list(checked.rejections)

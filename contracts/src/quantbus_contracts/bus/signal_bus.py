@@ -37,7 +37,9 @@ def _this_publisher() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _publish(checked: CheckedRows, rows: Rows, publisher: str, expected: Mapping[str, int]) -> Steps[PublishReport]:
+def _publish(
+    checked: CheckedRows, rows: Rows, publisher: str, expected: Mapping[str, int]
+) -> Steps[PublishReport]:
     results: list[RowResult] = yield from publish_signals(
         checked.signals,
         publisher=publisher,
@@ -109,7 +111,9 @@ class AsyncSignalBus:
         self.connection = connection
         self.publisher = publisher or _this_publisher()
 
-    async def publish(self, rows: Rows, *, expected_versions: Mapping[str, int] | None = None) -> PublishReport:
+    async def publish(
+        self, rows: Rows, *, expected_versions: Mapping[str, int] | None = None
+    ) -> PublishReport:
         """Publish models or mappings; see `SignalBus.publish`."""
         rows = list(rows)
         steps = _publish(check_rows(rows), rows, self.publisher, expected_versions or {})

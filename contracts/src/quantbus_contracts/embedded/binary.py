@@ -20,7 +20,9 @@ def find_mongod(named: Path | None, home: Path) -> Path:
     """
     if named is not None:
         if not named.is_file():
-            raise ConfigError(f"QUANTBUS_MONGOD: expected the path of a mongod, found nothing at {str(named)!r}")
+            raise ConfigError(
+                f"QUANTBUS_MONGOD: expected the path of a mongod, found nothing at {str(named)!r}"
+            )
         return named
     on_path = shutil.which("mongod")
     if on_path:

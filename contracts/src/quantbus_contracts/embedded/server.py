@@ -104,7 +104,9 @@ def _end(pid: int) -> None:
     deadline = time.monotonic() + _STOP_SECONDS
     while _alive(pid):
         if time.monotonic() > deadline:
-            raise BusUnavailable(f"mongod (pid {pid}) did not stop within {_STOP_SECONDS:.0f} s; end it by hand")
+            raise BusUnavailable(
+                f"mongod (pid {pid}) did not stop within {_STOP_SECONDS:.0f} s; end it by hand"
+            )
         time.sleep(0.05)
 
 

@@ -86,7 +86,9 @@ class CandleColumns:
         """Return rows ``start`` to ``stop`` (exclusive) as plain values."""
         part = slice(start, stop)
         times = [_EPOCH + timedelta(milliseconds=value) for value in self.open_times_ms[part].tolist()]
-        columns = (column[part].tolist() for column in (self.open, self.high, self.low, self.close, self.volume))
+        columns = (
+            column[part].tolist() for column in (self.open, self.high, self.low, self.close, self.volume)
+        )
         return list(zip(times, *columns, strict=True))
 
 

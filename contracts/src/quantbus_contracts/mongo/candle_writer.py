@@ -48,7 +48,7 @@ def write_bars(symbol: str, timeframe: Timeframe, source: str, bars: Sequence[Ba
         for identity, bar in zip(ids, bars, strict=True)
         if identity not in stored
     ]
-    changed = {
+    changed: dict[str, tuple[float, ...]] = {
         identity: bar[1:]
         for identity, bar in zip(ids, bars, strict=True)
         if identity in stored and stored[identity] != bar[1:]
@@ -112,7 +112,10 @@ def _correct(
         return 0
     requests = [
         UpdateOne(
-            {"_id": identity, "$or": [{name: {"$ne": value}} for name, value in zip(_VALUES, values, strict=True)]},
+            {
+                "_id": identity,
+                "$or": [{name: {"$ne": value}} for name, value in zip(_VALUES, values, strict=True)],
+            },
             {"$set": {**dict(zip(_VALUES, values, strict=True)), "source": source, "ingested_at": now}},
         )
         for identity, values in changed.items()
@@ -176,7 +179,5 @@ class AsyncCandleWriter:
         """Insert what is missing, correct what differs, leave the rest untouched."""
         report = CandleReport()
         for (symbol, timeframe, source), bars in _series(candles):
-            report += await self._connection.run(
-                write_bars(symbol, Timeframe.parse(timeframe), source, bars)
-            )
+            report += await self._connection.run(write_bars(symbol, Timeframe.parse(timeframe), source, bars))
         return report

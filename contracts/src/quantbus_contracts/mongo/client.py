@@ -206,7 +206,9 @@ class Connection:
 class AsyncConnection:
     """An asynchronous connection to the bus; belongs to the event loop that made it."""
 
-    def __init__(self, client: AsyncMongoClient[Row], settings: MongoSettings, timeout_seconds: float) -> None:
+    def __init__(
+        self, client: AsyncMongoClient[Row], settings: MongoSettings, timeout_seconds: float
+    ) -> None:
         """Wrap a client; use `connect_async` inside the running loop."""
         self.client = client
         self.names = _Names(settings)

@@ -29,7 +29,9 @@ def candle_frame(
     parts = [reader.connection.run(_rows(symbol, timeframe, start, end)) for symbol in symbols]
     rows = [row for part in parts for row in part]
     when = "date" if timeframe.is_daily else "datetime"
-    times = pd.to_datetime([row[when] for row in rows], utc=True, format="%Y%m%d" if timeframe.is_daily else None)
+    times = pd.to_datetime(
+        [row[when] for row in rows], utc=True, format="%Y%m%d" if timeframe.is_daily else None
+    )
     index = pd.MultiIndex.from_arrays(
         [
             pd.Index([row["symbol"] for row in rows], dtype="object", name="symbol"),
@@ -44,6 +46,9 @@ def candle_frame(
 
 def _rows(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> Steps[list[Row]]:
     rows: list[Row] = yield find(
-        candle_collection(timeframe), range_query(symbol, timeframe, start, end), {"_id": 0}, batch_size=10_000
+        candle_collection(timeframe),
+        range_query(symbol, timeframe, start, end),
+        {"_id": 0},
+        batch_size=10_000,
     )
     return rows

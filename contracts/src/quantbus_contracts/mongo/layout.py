@@ -60,7 +60,9 @@ def missing_parts(connection: Connection) -> list[str]:
             if existing.get("validator") != spec.validator:
                 missing.append(f"{spec.name}: validator")
             names = _index_names(connection, spec)
-            missing += [f"{spec.name}: index {index.name}" for index in spec.indexes if index.name not in names]
+            missing += [
+                f"{spec.name}: index {index.name}" for index in spec.indexes if index.name not in names
+            ]
     return missing
 
 

@@ -160,7 +160,9 @@ def _sort_out(wave: _Wave, stored: dict[str, Row]) -> tuple[list[str], dict[str,
         elif not found:
             missing.append(identity)
         elif version > MOST_REVISIONS:
-            wave.settle(identity, Outcome.REJECTED, f"too_many_revisions: {version - 1} revisions stand already")
+            wave.settle(
+                identity, Outcome.REJECTED, f"too_many_revisions: {version - 1} revisions stand already"
+            )
         else:
             changed[identity] = version
     return missing, changed
@@ -170,7 +172,9 @@ def _insert(wave: _Wave, identities: list[str]) -> Steps[None]:
     if not identities:
         return
     now: datetime = yield server_time()
-    rows = [wave.rows[identity] | {"version": 1, "available_at": now, "history": []} for identity in identities]
+    rows = [
+        wave.rows[identity] | {"version": 1, "available_at": now, "history": []} for identity in identities
+    ]
     errors: dict[int, Row] = {}
     try:
         yield insert_many(COLLECTION, rows)

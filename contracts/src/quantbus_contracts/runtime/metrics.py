@@ -15,7 +15,9 @@ def new_registry(process: str, version: str) -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    Info("quantbus_build", "What runs here.", registry=registry).info({"process": process, "version": version})
+    Info("quantbus_build", "What runs here.", registry=registry).info(
+        {"process": process, "version": version}
+    )
     return registry
 
 

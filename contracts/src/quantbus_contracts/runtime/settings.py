@@ -97,7 +97,7 @@ def load_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return kind(**given)
+        return kind(**given)  # type: ignore[arg-type]  # fields by name; pydantic checks them
     except ValidationError as error:
         prefix = str(kind.model_config.get("env_prefix", ""))
         lines = [

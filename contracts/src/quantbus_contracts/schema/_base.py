@@ -20,8 +20,9 @@ class Document(BaseModel):
 def _to_utc_milliseconds(moment: datetime) -> datetime:
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ValueError(f"expected an aware datetime, found the naive {moment.isoformat()}")
-    return truncate_to_milliseconds(moment.astimezone(UTC) if moment.utcoffset() != timedelta(0) else
-                                    moment.replace(tzinfo=UTC))
+    return truncate_to_milliseconds(
+        moment.astimezone(UTC) if moment.utcoffset() != timedelta(0) else moment.replace(tzinfo=UTC)
+    )
 
 
 def _known_timeframe(name: str) -> str:

@@ -1,5 +1,6 @@
 """In-memory stores with the behaviour of the real ones."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,10 +121,13 @@ class FakeSignalStore(_Reachable):
     ) -> PublishReport:
         """Insert new signals, append revisions, leave equal content untouched."""
         self._check()
-        counts = dict.fromkeys(("inserted", "revised", "unchanged", "stale"), 0)
-        for signal in rows:
-            counts[self._publish_one(signal, publisher, expected_versions or {})] += 1
-        return PublishReport(**counts)
+        outcomes = Counter(self._publish_one(signal, publisher, expected_versions or {}) for signal in rows)
+        return PublishReport(
+            inserted=outcomes["inserted"],
+            revised=outcomes["revised"],
+            unchanged=outcomes["unchanged"],
+            stale=outcomes["stale"],
+        )
 
     def _publish_one(self, signal: Signal, publisher: str, expected: Mapping[str, int]) -> str:
         identity = signal.signal_id

@@ -1,0 +1,67 @@
+# The only door to routine tasks. `make` prints this help.
+# Every target sets up what it needs: uv (into .tools/ where it is not on PATH), Python packages from the lock.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+PYTEST := $(RUN) pytest
+MEMBERS := contracts services research executor
+SOURCES := $(foreach member,$(MEMBERS),$(member)/src)
+CODE := $(SOURCES) executor/user_data/strategies tests benchmarks
+
+.PHONY: help setup demo test e2e soak bench lint type arch check fmt up down logs clean
+
+help: ## Print this help
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.tools/bin/uv:
+	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+
+setup: $(filter .tools/bin/uv,$(UV)) ## Install everything from the lock into .venv
+	@$(UV) sync --frozen --quiet
+
+demo: setup ## See it work: one candle in, one order out, in about four minutes
+	@$(RUN) quantbus demo $(ARGS)
+
+test: setup ## Unit, conformance, architecture and integration tests, with a real mongod (under 10 minutes)
+	@$(PYTEST) -m "not e2e and not soak" $(ARGS)
+
+e2e: setup ## The real bot against the paper exchange
+	@$(PYTEST) -m e2e tests/e2e $(ARGS)
+
+soak: setup ## Long failure runs
+	@$(PYTEST) -m soak --timeout=7200 $(ARGS)
+
+bench: setup ## Measure, side by side with baselines, as ratios
+	@for script in benchmarks/*.py; do $(RUN) python $$script || exit 1; done
+
+lint: setup ## Ruff: format and lint
+	@$(RUN) ruff format --check $(CODE)
+	@$(RUN) ruff check $(CODE)
+
+type: setup ## Mypy, strict
+	@$(RUN) mypy $(SOURCES)
+
+arch: setup ## The import law and the architecture tests
+	@$(RUN) lint-imports --no-cache
+	@$(PYTEST) -q tests/architecture
+
+check: lint type arch ## Everything fast: lint, types, architecture, unit and conformance tests
+	@$(PYTEST) -q tests/unit tests/conformance
+
+fmt: setup ## Format and repair what can be repaired
+	@$(RUN) ruff format $(CODE)
+	@$(RUN) ruff check --fix $(CODE)
+
+up: setup ## Start the local stack and leave it running
+	@$(RUN) quantbus up --detach $(ARGS)
+
+down: ## Stop the local stack and the embedded database
+	@$(RUN) quantbus down
+
+logs: ## Follow the logs of the local stack
+	@$(RUN) quantbus logs --follow
+
+clean: ## Remove caches and the environment; data under .quantbus stays
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
