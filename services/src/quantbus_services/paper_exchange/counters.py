@@ -1,0 +1,22 @@
+"""Counts of requests by method and path, bounded so that nonsense paths cannot fill the memory."""
+
+from collections import Counter
+
+__all__ = ["RequestCounters"]
+
+_MOST_PATHS = 200
+
+
+class RequestCounters:
+    """What was asked, and what was refused because it was no GET."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.answered: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+
+    def count(self, method: str, path: str) -> None:
+        """Count one request."""
+        counts = self.answered if method == "GET" else self.refused
+        name = f"{method} {path}"
+        counts[name if name in counts or len(counts) < _MOST_PATHS else f"{method} (other)"] += 1

@@ -1,0 +1,51 @@
+"""What the paper exchange can be told, by environment (``QUANTBUS_PAPER_*``) or command line."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.runtime.settings import ProcessSettings
+
+__all__ = ["PaperSettings", "parse_duration"]
+
+_DURATION = re.compile(r"(?P<count>[1-9][0-9]{0,5})(?P<unit>[mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+class PaperSettings(ProcessSettings):
+    """Settings of one paper exchange; with neither ``data`` nor ``from_bus`` its bars are made up."""
+
+    model_config = SettingsConfigDict(env_prefix="QUANTBUS_PAPER_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8765, ge=0, le=65_535)
+    data: tuple[Path, ...] = ()
+    from_bus: bool = False
+    symbols: str | None = None
+    venue: str = Field("BINANCE", pattern=r"^[A-Z0-9]{1,32}$")
+    timeframe: str = "1m"
+    seed: int = Field(1, ge=0)
+    history: timedelta | None = None
+    ready_file: Path | None = None
+    quotes: tuple[str, ...] = (
+        "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "BTC", "ETH", "BNB",
+    )  # fmt: skip
+    """Currencies that a name such as BTCUSDT may end in."""
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read ``90m``, ``36h`` or ``2d``.
+
+    Raises
+    ------
+    ConfigError
+        If the text has another form.
+    """
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"expected a duration such as 90m, 36h or 2d, found {text!r}")
+    return int(match["count"]) * _UNITS[match["unit"]]

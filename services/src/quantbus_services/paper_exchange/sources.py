@@ -1,0 +1,66 @@
+"""Building the source of bars that the settings ask for."""
+
+from datetime import timedelta
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.paper_exchange.files import find_files, load_series, select_files
+from quantbus_services.paper_exchange.listings import Listing, parse_pairs
+from quantbus_services.paper_exchange.market import BarSource
+from quantbus_services.paper_exchange.recorded import RecordedSource, span_of
+from quantbus_services.paper_exchange.replay import default_history, plan_replay
+from quantbus_services.paper_exchange.series import Bars
+from quantbus_services.paper_exchange.settings import PaperSettings
+from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
+
+__all__ = ["open_source", "replayed"]
+
+_SYNTHETIC_PAIRS = (("BTC", "USDT"), ("ETH", "USDT"))
+_SYNTHETIC_HISTORY = timedelta(days=30)
+
+
+def open_source(settings: PaperSettings, now_ms: int) -> BarSource:
+    """Return the source of bars that ``settings`` ask for, replayed from ``now_ms`` on.
+
+    Raises
+    ------
+    ConfigError
+        If the data is missing, broken or too short.
+    """
+    if settings.data:
+        return _from_files(settings, now_ms)
+    return _made_up(settings, now_ms)
+
+
+def _made_up(settings: PaperSettings, now_ms: int) -> BarSource:
+    if settings.timeframe != SyntheticSource.base.name:
+        raise ConfigError(
+            f"expected made-up bars of 1m, found --timeframe {settings.timeframe!r}; leave it out"
+        )
+    pairs = parse_pairs(settings.symbols) if settings.symbols else _SYNTHETIC_PAIRS
+    listings = [synthetic_listing(base, quote) for base, quote in pairs]
+    history = settings.history or _SYNTHETIC_HISTORY
+    return SyntheticSource(listings, seed=settings.seed, now_ms=now_ms, history=history)
+
+
+def _from_files(settings: PaperSettings, now_ms: int) -> BarSource:
+    timeframe = Timeframe.parse(settings.timeframe)
+    chosen = select_files(
+        find_files(settings.data),
+        venue=settings.venue,
+        timeframe=timeframe,
+        pairs=parse_pairs(settings.symbols) if settings.symbols else None,
+        quotes=settings.quotes,
+    )
+    origin = ", ".join(file.path.name for file in chosen.values())
+    return replayed(load_series(chosen, timeframe), timeframe, settings.history, now_ms, origin)
+
+
+def replayed(
+    series: dict[Listing, Bars], timeframe: Timeframe, history: timedelta | None, now_ms: int, origin: str
+) -> RecordedSource:
+    """Return recorded bars, moved so that ``history`` of each market lies behind now."""
+    bar_ms = timeframe.seconds * 1000
+    spans = {listing.name: span_of(bars, timeframe) for listing, bars in series.items()}
+    plan = plan_replay(spans, now_ms=now_ms, bar_ms=bar_ms, history=history or default_history(bar_ms))
+    return RecordedSource(series, base=timeframe, shift_ms=plan.shift_ms, origin=origin)
