@@ -203,7 +203,11 @@ _STRATEGIES = CollectionSpec(
             "pairs": texts(at_most=5_000),
             "cadence_bars": count(10_000, least=1),
         },
-        {"max_delay_seconds": number(0, 1e9, above=True), "note": text(at_most=1_000)},
+        {
+            "max_delay_seconds": number(0, 1e9, above=True),
+            "note": text(at_most=1_000),
+            "declared_at": moment(),
+        },
     ),
 )
 

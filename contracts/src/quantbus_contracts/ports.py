@@ -4,7 +4,7 @@ Real adapters live in `quantbus_contracts.mongo`, fakes for tests in `quantbus_c
 the same conformance suite. Every method may raise `BusUnavailable`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +13,7 @@ from quantbus_contracts.schema import (
     Candle,
     CandleReport,
     Execution,
+    ExecutionState,
     Heartbeat,
     PublishedSignal,
     PublishReport,
@@ -139,6 +140,10 @@ class SignalReader(Protocol):
         """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
         ...
 
+    def last_run(self, strategy_id: str, timeframe: Timeframe) -> PublishRun | None:
+        """Return the newest evaluation (by ``ts``); None if there is none."""
+        ...
+
 
 class SignalWriter(Protocol):
     """Writes signals; idempotent by key and content."""
@@ -163,6 +168,10 @@ class StrategyStore(Protocol):
         """Return every declaration, by id."""
         ...
 
+    def declared_at(self) -> dict[str, datetime]:
+        """Return since when each declaration stands as it is (the database's clock), by strategy id."""
+        ...
+
 
 class ExecutionWriter(Protocol):
     """Writes the ledger."""
@@ -175,8 +184,14 @@ class ExecutionWriter(Protocol):
 class ExecutionReader(Protocol):
     """Reads the ledger."""
 
-    def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
-        """Return rows seen at or after ``moment``, oldest first."""
+    def since(
+        self,
+        moment: datetime,
+        *,
+        consumer_id: str | None = None,
+        states: Collection[ExecutionState] | None = None,
+    ) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first; with ``states`` only those in one of them."""
         ...
 
     def of_signal(self, signal_id: str) -> list[Execution]:

@@ -1,20 +1,25 @@
 """Reads the ledger."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.steps import Row, Steps, find
-from quantbus_contracts.schema import Execution
+from quantbus_contracts.schema import Execution, ExecutionState
 
 __all__ = ["AsyncExecutionReader", "ExecutionReader"]
 
 COLLECTION = "executions"
 
 
-def _since(moment: datetime, consumer_id: str | None) -> Steps[list[Execution]]:
+def _since(
+    moment: datetime, consumer_id: str | None, states: Collection[ExecutionState] | None
+) -> Steps[list[Execution]]:
     query: Row = {"seen_at": {"$gte": moment}}
     if consumer_id is not None:
         query["consumer_id"] = consumer_id
+    if states is not None:
+        query["state"] = {"$in": [state.value for state in states]}
     rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("seen_at", 1)], batch_size=5_000)
     return [Execution(**row) for row in rows]
 
@@ -31,9 +36,15 @@ class ExecutionReader:
         """Read over ``connection``."""
         self._connection = connection
 
-    def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
-        """Return rows seen at or after ``moment``, oldest first."""
-        return self._connection.run(_since(moment, consumer_id))
+    def since(
+        self,
+        moment: datetime,
+        *,
+        consumer_id: str | None = None,
+        states: Collection[ExecutionState] | None = None,
+    ) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first; with ``states`` only those in one of them."""
+        return self._connection.run(_since(moment, consumer_id, states))
 
     def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""
@@ -47,9 +58,15 @@ class AsyncExecutionReader:
         """Read over ``connection``."""
         self._connection = connection
 
-    async def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
-        """Return rows seen at or after ``moment``, oldest first."""
-        return await self._connection.run(_since(moment, consumer_id))
+    async def since(
+        self,
+        moment: datetime,
+        *,
+        consumer_id: str | None = None,
+        states: Collection[ExecutionState] | None = None,
+    ) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first; with ``states`` only those in one of them."""
+        return await self._connection.run(_since(moment, consumer_id, states))
 
     async def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""

@@ -76,11 +76,17 @@ def _runs(strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
     return [PublishRun(**row) for row in rows]
 
 
+def _last_run(strategy_id: str, timeframe: Timeframe) -> Steps[PublishRun | None]:
+    query = {"strategy_id": strategy_id, "timeframe": timeframe.name}
+    rows = yield find("publish_runs", query, {"_id": 0}, sort=[("ts", -1)], limit=1)
+    return PublishRun(**rows[0]) if rows else None
+
+
 def _published_since(moment: datetime, limit: int) -> Steps[list[PublishedSignal]]:
     rows = yield find(
         COLLECTION,
         {"available_at": {"$gte": moment}},
-        {"history": 0},
+        {"history": {"$slice": 1}},
         sort=[("available_at", 1)],
         limit=limit,
     )
@@ -116,8 +122,15 @@ class SignalReader:
         """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
         return self._connection.run(_runs(strategy_id, timeframe, start, end))
 
+    def last_run(self, strategy_id: str, timeframe: Timeframe) -> PublishRun | None:
+        """Return the newest evaluation (by ``ts``); None if there is none."""
+        return self._connection.run(_last_run(strategy_id, timeframe))
+
     def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
-        """Return signals whose newest revision became available at or after ``moment``, oldest first."""
+        """Return signals whose newest revision became available at or after ``moment``, oldest first.
+
+        Of their history they carry the first revision only.
+        """
         return self._connection.run(_published_since(moment, limit))
 
 
@@ -150,6 +163,13 @@ class AsyncSignalReader:
         """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
         return await self._connection.run(_runs(strategy_id, timeframe, start, end))
 
+    async def last_run(self, strategy_id: str, timeframe: Timeframe) -> PublishRun | None:
+        """Return the newest evaluation (by ``ts``); None if there is none."""
+        return await self._connection.run(_last_run(strategy_id, timeframe))
+
     async def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
-        """Return signals whose newest revision became available at or after ``moment``, oldest first."""
+        """Return signals whose newest revision became available at or after ``moment``, oldest first.
+
+        Of their history they carry the first revision only.
+        """
         return await self._connection.run(_published_since(moment, limit))

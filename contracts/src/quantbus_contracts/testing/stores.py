@@ -1,7 +1,7 @@
 """In-memory stores with the behaviour of the real ones."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from quantbus_contracts.schema import (
     Candle,
     CandleReport,
     Execution,
+    ExecutionState,
     Heartbeat,
     PublishedSignal,
     PublishReport,
@@ -210,11 +211,24 @@ class FakeSignalStore(_Reachable):
         ]
         return sorted(found, key=lambda run: run.ts)
 
-    def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
-        """Return signals whose newest revision became available at or after ``moment``, oldest first."""
+    def last_run(self, strategy_id: str, timeframe: Timeframe) -> PublishRun | None:
+        """Return the newest evaluation (by ``ts``); None if there is none."""
         self._check()
         found = [
-            item.model_copy(update={"history": ()})
+            run
+            for run in self.evaluations.values()
+            if (run.strategy_id, run.timeframe) == (strategy_id, timeframe.name)
+        ]
+        return max(found, key=lambda run: run.ts, default=None)
+
+    def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
+        """Return signals whose newest revision became available at or after ``moment``, oldest first.
+
+        Of their history they carry the first revision only.
+        """
+        self._check()
+        found = [
+            item.model_copy(update={"history": item.history[:1]})
             for item in self.signals.values()
             if item.available_at >= moment
         ]
@@ -225,17 +239,26 @@ class FakeSignalStore(_Reachable):
 class FakeStrategyStore(_Reachable):
     """Declarations in memory."""
 
+    clock: Clock = field(default_factory=FrozenClock)
     strategies: dict[str, Strategy] = field(default_factory=dict)
+    since: dict[str, datetime] = field(default_factory=dict)
 
     def declare(self, strategy: Strategy) -> None:
         """Store or replace a declaration."""
         self._check()
+        if self.strategies.get(strategy.strategy_id) != strategy:
+            self.since[strategy.strategy_id] = truncate_to_milliseconds(self.clock.now())
         self.strategies[strategy.strategy_id] = strategy
 
     def all(self) -> list[Strategy]:
         """Return every declaration, by id."""
         self._check()
         return [self.strategies[name] for name in sorted(self.strategies)]
+
+    def declared_at(self) -> dict[str, datetime]:
+        """Return since when each declaration stands as it is, by strategy id."""
+        self._check()
+        return dict(self.since)
 
 
 @dataclass
@@ -249,13 +272,21 @@ class FakeExecutionStore(_Reachable):
         self._check()
         self.rows |= {execution.key: execution for execution in executions}
 
-    def since(self, moment: datetime, *, consumer_id: str | None = None) -> list[Execution]:
-        """Return rows seen at or after ``moment``, oldest first."""
+    def since(
+        self,
+        moment: datetime,
+        *,
+        consumer_id: str | None = None,
+        states: Collection[ExecutionState] | None = None,
+    ) -> list[Execution]:
+        """Return rows seen at or after ``moment``, oldest first; with ``states`` only those in one of them."""
         self._check()
         found = [
             row
             for row in self.rows.values()
-            if row.seen_at >= moment and consumer_id in (None, row.consumer_id)
+            if row.seen_at >= moment
+            and consumer_id in (None, row.consumer_id)
+            and (states is None or row.state in states)
         ]
         return sorted(found, key=lambda row: row.seen_at)
 
