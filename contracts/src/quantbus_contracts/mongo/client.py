@@ -1,7 +1,7 @@
 """Connections: build a client the one right way, carry steps to it, translate what the driver raises."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,9 +143,10 @@ class _Course(Generic[Result]):
 
 
 class _Names:
-    """Which database a collection lives in."""
+    """Which database a collection lives in, and what it is called there."""
 
-    def __init__(self, settings: MongoSettings) -> None:
+    def __init__(self, settings: MongoSettings, renamed: Mapping[str, str] | None = None) -> None:
+        self._renamed = dict(renamed or {})
         self._databases = {
             "market": settings.market_db,
             "signals": settings.signals_db,
@@ -155,6 +156,9 @@ class _Names:
     def of(self, collection: str) -> str:
         return self._databases[spec_of(collection).database]
 
+    def called(self, collection: str) -> str:
+        return self._renamed.get(collection, collection)
+
     def all(self) -> dict[str, str]:
         return dict(self._databases)
 
@@ -162,10 +166,16 @@ class _Names:
 class Connection:
     """A synchronous connection to the bus; safe to share between threads, not across a fork."""
 
-    def __init__(self, client: MongoClient[Row], settings: MongoSettings, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        client: MongoClient[Row],
+        settings: MongoSettings,
+        timeout_seconds: float,
+        renamed: Mapping[str, str] | None = None,
+    ) -> None:
         """Wrap a client; use `connect`."""
         self.client = client
-        self.names = _Names(settings)
+        self.names = _Names(settings, renamed)
         self.timeout_seconds = timeout_seconds
 
     def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
@@ -189,7 +199,7 @@ class Connection:
         if call.method == "server_time":
             return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
         collection = self.client[self.names.of(call.collection)].get_collection(
-            call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+            self.names.called(call.collection), _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
         )
         reply = getattr(collection, call.method)(*call.args, **call.options)
         return list(reply) if call.method in ("find", "aggregate") else reply
@@ -249,12 +259,21 @@ def _ask_time() -> Steps[datetime]:
     return moment
 
 
-def connect(settings: MongoSettings, *, app: str, timeout_seconds: float = 5.0) -> Connection:
-    """Connect synchronously; the first question, not this call, finds out whether the server answers."""
+def connect(
+    settings: MongoSettings,
+    *,
+    app: str,
+    timeout_seconds: float = 5.0,
+    renamed: Mapping[str, str] | None = None,
+) -> Connection:
+    """Connect synchronously; the first question, not this call, finds out whether the server answers.
+
+    ``renamed`` maps our names of collections to what they are called on this server, where that differs.
+    """
     uri = resolve_uri(settings)
     with translated_errors():
         client: MongoClient[Row] = MongoClient(uri, **_client_options(app, timeout_seconds))
-    return Connection(client, settings, timeout_seconds)
+    return Connection(client, settings, timeout_seconds, renamed)
 
 
 def connect_async(settings: MongoSettings, *, app: str, timeout_seconds: float = 5.0) -> AsyncConnection:
