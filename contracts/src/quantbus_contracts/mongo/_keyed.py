@@ -15,7 +15,9 @@ _DUPLICATE = 11000
 
 def replace_rows(collection: str, rows: Sequence[Row]) -> Steps[int]:
     """Store each row under its ``_id``; return how many were new. An equal row is no write to the server."""
-    return (yield from upsert(collection, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]))
+    return (
+        yield from upsert(collection, [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+    )
 
 
 def upsert(collection: str, requests: Sequence[Any]) -> Steps[int]:
