@@ -119,9 +119,18 @@ class SignalReader(Protocol):
     """Reads signals; from the primary, with majority read concern."""
 
     def newest(
-        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+        self,
+        strategy_id: str,
+        timeframe: Timeframe,
+        pairs: Sequence[str],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> SignalSnapshot:
-        """Return each pair's newest signal (by ``ts``, not before ``since``) in one query."""
+        """Return each pair's newest signal (by ``ts``, with ``since <= ts <= until``) in one query.
+
+        Without ``until``, one row stamped far in the future would hide every other of its pair.
+        """
         ...
 
     def get(self, signal_id: str) -> PublishedSignal | None:

@@ -18,7 +18,11 @@ COLLECTION = "crypto_signals"
 
 
 def newest_pipeline(
-    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], since: datetime | None
+    strategy_id: str,
+    timeframe: Timeframe,
+    pairs: Sequence[str],
+    since: datetime | None,
+    until: datetime | None = None,
 ) -> list[Row]:
     """Return the pipeline for each pair's newest signal, and one document with the server's clock.
 
@@ -26,8 +30,9 @@ def newest_pipeline(
     server jumps from pair to pair instead of reading them all.
     """
     match: Row = {"strategy_id": strategy_id, "timeframe": timeframe.name, "pair": {"$in": list(pairs)}}
-    if since is not None:
-        match["ts"] = {"$gte": since}
+    bounds = {"$gte": since, "$lte": until}
+    if since is not None or until is not None:
+        match["ts"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
     return [
         {"$match": match},
         {"$sort": {"pair": 1, "ts": -1}},
@@ -38,16 +43,20 @@ def newest_pipeline(
 
 
 def _newest(
-    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], since: datetime | None
+    strategy_id: str,
+    timeframe: Timeframe,
+    pairs: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
 ) -> Steps[SignalSnapshot]:
-    rows = yield aggregate(COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since))
+    rows = yield aggregate(COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since, until))
     now: datetime = rows.pop()["now"]
     signals = {}
     for row in rows:
         # One malformed row (written past the validators) must not hide the others.
         try:
             signals[row["_id"]] = signal_from_row(row["newest"])
-        except (ValidationError, KeyError, TypeError):
+        except (ValidationError, KeyError, TypeError, ValueError, ArithmeticError):
             continue
     return SignalSnapshot(now=now, signals=signals)
 
@@ -101,10 +110,16 @@ class SignalReader:
         self._connection = connection
 
     def newest(
-        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+        self,
+        strategy_id: str,
+        timeframe: Timeframe,
+        pairs: Sequence[str],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> SignalSnapshot:
-        """Return each pair's newest signal (by ``ts``, not before ``since``, without history) in one query."""
-        return self._connection.run(_newest(strategy_id, timeframe, pairs, since))
+        """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
+        return self._connection.run(_newest(strategy_id, timeframe, pairs, since, until))
 
     def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""
@@ -142,10 +157,16 @@ class AsyncSignalReader:
         self._connection = connection
 
     async def newest(
-        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+        self,
+        strategy_id: str,
+        timeframe: Timeframe,
+        pairs: Sequence[str],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> SignalSnapshot:
-        """Return each pair's newest signal (by ``ts``, not before ``since``, without history) in one query."""
-        return await self._connection.run(_newest(strategy_id, timeframe, pairs, since))
+        """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
+        return await self._connection.run(_newest(strategy_id, timeframe, pairs, since, until))
 
     async def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""

@@ -165,9 +165,15 @@ class FakeSignalStore(_Reachable):
         self.evaluations[run.key] = run
 
     def newest(
-        self, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str], *, since: datetime | None = None
+        self,
+        strategy_id: str,
+        timeframe: Timeframe,
+        pairs: Sequence[str],
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> SignalSnapshot:
-        """Return each pair's newest signal (by ``ts``, not before ``since``, without history)."""
+        """Return each pair's newest signal (by ``ts``, ``since <= ts <= until``, without history)."""
         self._check()
         newest: dict[str, PublishedSignal] = {}
         for item in self.signals.values():
@@ -175,6 +181,8 @@ class FakeSignalStore(_Reachable):
             if signal.strategy_id != strategy_id or signal.timeframe != timeframe.name:
                 continue
             if signal.pair not in pairs or (since is not None and signal.ts < since):
+                continue
+            if until is not None and signal.ts > until:
                 continue
             if signal.pair not in newest or signal.ts > newest[signal.pair].signal.ts:
                 newest[signal.pair] = item.model_copy(update={"history": ()})
