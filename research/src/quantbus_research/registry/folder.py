@@ -69,8 +69,8 @@ class ModelRegistry:
         found = sha256_of(text)
         if found != manifest.model_sha256:
             raise ArtefactError(
-                f"expected {folder / _MODEL} with sha256 {manifest.model_sha256}, found {found}: the file was "
-                "changed after training; find out by whom, or train it again with --retrain"
+                f"expected {folder / _MODEL} with sha256 {manifest.model_sha256}, found {found}: "
+                "the file was changed after training; find out by whom, or train it again with --retrain"
             )
         return LightGBMClassifier.from_text(text), manifest
 

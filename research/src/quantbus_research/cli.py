@@ -1,0 +1,181 @@
+"""``quantbus research``: run recipes, list them, validate them. Heavy imports wait until a command runs."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quantbus_contracts.errors import ConfigError
+
+if TYPE_CHECKING:
+    from quantbus_research.settings import Recipe
+    from quantbus_research.workflows import OnceReport
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="From candles to signals: train a recipe's model and publish what it says.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+RecipeName = Annotated[str, typer.Argument(help="Path of a TOML file, or the name of a shipped recipe.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set policy.hold_bars=5. Repeatable."),
+]
+Pairs = Annotated[str | None, typer.Option(help="Override the pairs: BTC/USDT,ETH/USDT.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    loop: Annotated[
+        bool,
+        typer.Option("--loop/--once", help="Wake at every bar close until stopped, or evaluate one bar."),
+    ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="Evaluate as if it were this time (ISO 8601, UTC); published as backfill."),
+    ] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the model is there.")] = False,
+    overrides: Overrides = None,
+    pairs: Pairs = None,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Serve Prometheus metrics of the loop; 0 = off.")
+    ] = 0,
+    max_bars: Annotated[int | None, typer.Option(min=1, help="End the loop after so many bars.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, predict the newest closed bar of each pair, and publish.
+
+    Running it again changes nothing: the model is taken from the shelf and the signals are the same.
+
+    \b
+    quantbus research run demo
+    quantbus research run demo --loop --metrics-port 9104
+    quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
+    """
+    chosen = _load(recipe, overrides, pairs)
+    if loop:
+        if as_of is not None:
+            raise ConfigError("expected --as-of with --once only; a loop lives in the present")
+        from quantbus_research.worker import run_worker
+
+        evaluated = run_worker(chosen, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain)
+        if as_json:
+            typer.echo(json.dumps({"strategy_id": chosen.strategy_id, "bars": evaluated}))
+        return
+    report = _run_once(chosen, _parse_moment(as_of), retrain=retrain)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict()))
+    else:
+        _print_report(report)
+    if not report.inference.report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes that come with quantbus.
+
+    \b
+    quantbus research recipes
+    """
+    from quantbus_research.settings import load_recipe, shipped_recipes
+
+    known = {name: load_recipe(source, factors=_factors()) for name, source in shipped_recipes().items()}
+    if as_json:
+        typer.echo(json.dumps({name: recipe.model_dump(mode="json") for name, recipe in known.items()}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("recipe", "timeframe", "pairs", "what it is")
+    for name, recipe in known.items():
+        market = recipe.market
+        table.add_row(name, market.timeframe, ", ".join(market.pairs), " ".join(recipe.description.split()))
+    Console().print(table)
+
+
+@app.command()
+def validate(recipe: RecipeName, overrides: Overrides = None, pairs: Pairs = None) -> None:
+    """Check a recipe without doing anything; exit 2 with the line of each fault.
+
+    \b
+    quantbus research validate my_recipe.toml
+    """
+    chosen = _load(recipe, overrides, pairs)
+    typer.echo(f"{recipe} is valid: strategy {chosen.strategy_id}, config {chosen.config_hash[:12]}")
+
+
+def _factors() -> frozenset[str]:
+    from quantbus_research.factors import catalogue
+
+    return frozenset(catalogue())
+
+
+def _load(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe":
+    from quantbus_research.settings import find_recipe, load_recipe
+
+    chosen = list(overrides or [])
+    if pairs is not None:
+        names = [pair.strip() for pair in pairs.split(",") if pair.strip()]
+        chosen.append(f"market.pairs={json.dumps(names)}")
+    return load_recipe(find_recipe(name), factors=_factors(), overrides=chosen)
+
+
+def _parse_moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"expected --as-of as 2025-06-01T12:00Z, found {text!r}") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _run_once(recipe: "Recipe", as_of: datetime | None, *, retrain: bool) -> "OnceReport":
+    from rich.console import Console
+
+    from quantbus_contracts.clock import SystemClock
+    from quantbus_contracts.mongo.client import connect
+    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
+    from quantbus_research.settings import ResearchSettings
+    from quantbus_research.workflows import open_session, run_once
+
+    settings = load_settings(ResearchSettings)
+    connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=30.0)
+    try:
+        with Console(stderr=True).status(f"{recipe.strategy_id}: candles, factors, model, signals"):
+            session = open_session(recipe, connection, settings.home, SystemClock())
+            return run_once(session, as_of=as_of, retrain=retrain)
+    finally:
+        connection.close()
+
+
+def _print_report(report: "OnceReport") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest, inference = report.trained.manifest, report.inference
+    figures = ", ".join(f"{name} {value}" for name, value in manifest.metrics.items())
+    console = Console()
+    console.print(
+        f"model {manifest.model_id} ({'reused' if report.trained.reused else 'trained'}): {figures}"
+    )
+    table = Table("pair", "score", "says", "why", title=f"bar {inference.bar:%Y-%m-%d %H:%M} UTC")
+    for verdict in inference.verdicts:
+        score = "–" if verdict.view.score is None else f"{verdict.view.score:+.4f}"
+        why = verdict.why + (f" (degraded: {verdict.view.degraded})" if verdict.view.degraded else "")
+        table.add_row(verdict.view.pair, score, verdict.action or "nothing", why)
+    console.print(table)
+    counts = inference.report
+    console.print(
+        f"published as {inference.origin}: {counts.inserted} inserted, {counts.revised} revised, "
+        f"{counts.unchanged} unchanged, {counts.rejected} rejected"
+    )
+    if inference.origin == "backfill":
+        console.print("not the newest closed bar of the present, so it never trades")
