@@ -54,6 +54,7 @@ def backfill(
     from quantbus_services.ingestion.series import comma_list
 
     settings = _settings(venue=venue, venue_url=venue_url)
+    _configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
     with series_progress() as note:
         filled = asyncio.run(
@@ -96,17 +97,23 @@ def live(
       quantbus ingest live --symbols BTC/USDT,ETH/USDT --timeframes 1m --metrics-port 9101
     """
     from quantbus_contracts.runtime.lifecycle import run_until_stopped
-    from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.main import Wanted, run_live
     from quantbus_services.ingestion.series import comma_list
 
     settings = _settings(venue=venue, venue_url=venue_url, metrics_port=metrics_port, instance=instance)
-    process = load_settings(HomeSettings)
     mongo = load_settings(MongoSettings)
-    configure("ingestion", level=process.log_level, json=process.log_json)
+    _configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
     raise typer.Exit(run_until_stopped(lambda: run_live(wanted, settings, mongo)))
+
+
+def _configure_logging() -> None:
+    from quantbus_contracts.runtime.logging import configure
+    from quantbus_contracts.runtime.settings import HomeSettings, load_settings
+
+    process = load_settings(HomeSettings)
+    configure("ingestion", level=process.log_level, json=process.log_json)
 
 
 def _settings(**overrides: object) -> "IngestionSettings":

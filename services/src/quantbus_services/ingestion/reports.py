@@ -36,8 +36,8 @@ def backfill_json(filled: Sequence[Filled]) -> dict[str, Any]:
 def backfill_table(filled: Sequence[Filled]) -> Table:
     """Return one line for each series."""
     table = Table(title="backfill")
-    table.add_column("series")
-    for name in ("wanted", "there before", "inserted", "updated", "unchanged", "rejected", "still absent"):
+    table.add_column("series", no_wrap=True)
+    for name in ("wanted", "had", "inserted", "updated", "same", "rejected", "absent"):
         table.add_column(name, justify="right")
     for item in filled:
         report = item.report

@@ -149,7 +149,10 @@ class CcxtSource:
         answered = clock.now()
         if not isinstance(milliseconds, int | float):
             raise VenueUnavailable(f"{self.source} told its time as {milliseconds!r}", kind="garbage")
-        return datetime.fromtimestamp(milliseconds / 1000, UTC) - (asked + (answered - asked) / 2)
+        half_trip = (answered - asked) / 2
+        offset = datetime.fromtimestamp(milliseconds / 1000, UTC) - (asked + half_trip)
+        # What is smaller than the uncertainty of the measurement is no difference.
+        return offset if abs(offset) > half_trip else timedelta(0)
 
     async def close(self) -> None:
         """Close the sockets."""
