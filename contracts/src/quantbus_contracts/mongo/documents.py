@@ -58,14 +58,10 @@ def candle_id(symbol: str, open_time: datetime) -> str:
 
 def candle_from_row(row: Row, timeframe: Timeframe) -> Candle:
     """Return the model of a stored bar."""
-    if timeframe.is_daily:
-        open_time = datetime.strptime(row["date"], "%Y%m%d").replace(tzinfo=UTC)
-    else:
-        open_time = row["datetime"]
     return Candle(
         symbol=row["symbol"],
         timeframe=timeframe.name,
-        open_time=open_time,
+        open_time=_day(row["date"]) if timeframe.is_daily else row["datetime"],
         open=row["open"],
         high=row["high"],
         low=row["low"],
@@ -73,6 +69,10 @@ def candle_from_row(row: Row, timeframe: Timeframe) -> Candle:
         volume=row["volume"],
         source=row["source"],
     )
+
+
+def _day(date_text: str) -> datetime:
+    return datetime.strptime(date_text, "%Y%m%d").replace(tzinfo=UTC)
 
 
 def signal_row(signal: Signal, *, valid_until: datetime, publisher: str, batch_id: str) -> Row:
@@ -167,9 +167,7 @@ def instrument_row(instrument: Instrument) -> Row:
 
 def instrument_from_row(row: Row) -> Instrument:
     """Return the model of a stored market."""
-    expiry: date | None = None
-    if "expiry" in row:
-        expiry = datetime.strptime(row["expiry"], "%Y%m%d").replace(tzinfo=UTC).date()
+    expiry: date | None = _day(row["expiry"]).date() if "expiry" in row else None
     return Instrument(
         row["venue"], row["market_type"], row["base"], row["quote"], row.get("settle", ""), expiry
     )

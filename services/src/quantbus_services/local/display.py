@@ -1,0 +1,138 @@
+"""What the demo shows: a line for each thing as it happens, and the tables at the end."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from quantbus_services.local.story import Journey, Scene, Trade
+
+__all__ = ["Display"]
+
+
+class Display:
+    """Prints each fact once, with the seconds since the start."""
+
+    def __init__(self, console: Console, elapsed: Callable[[], timedelta]) -> None:
+        """Print to ``console``; ``elapsed`` gives the time since the start."""
+        self._console = console
+        self._elapsed = elapsed
+        self._told: set[object] = set()
+
+    def say(self, text: str, *, mark: str = "•") -> None:
+        """Print one line with the time."""
+        self._console.print(
+            f"[dim]{self._elapsed().total_seconds():6.1f} s[/] {mark} {text}", highlight=False, soft_wrap=True
+        )
+
+    def once(self, key: object, text: str, *, mark: str = "•") -> bool:
+        """Print a line unless it was printed before; tell whether it was."""
+        if key in self._told:
+            return False
+        self._told.add(key)
+        self.say(text, mark=mark)
+        return True
+
+    def scene(self, scene: Scene) -> None:
+        """Print what is new in ``scene``."""
+        for process in scene.processes:
+            self.once(("process", process), f"[bold]{process}[/] lives: its first heartbeat is on the bus")
+        for symbol, last in sorted(scene.last_bars.items()):
+            self.once(
+                ("candles", symbol), f"candles of [bold]{symbol}[/] flow: newest bar opened {last:%H:%M} UTC"
+            )
+        for item in scene.signals:
+            signal = item.signal
+            score = f", score {signal.score:+.2f}" if signal.score is not None else ""
+            self.once(
+                ("signal", item.signal_id, item.version),
+                f"signal [cyan]{signal.action}[/] {signal.pair} for the bar of {signal.ts:%H:%M}{score}",
+                mark="→",
+            )
+        for row in scene.executions:
+            reason = f" ({row.reason})" if row.reason else ""
+            price = f" at {row.price:,.2f}" if row.price else ""
+            self.once(
+                ("execution", row.key, row.state),
+                f"bot: {row.side} {row.pair} [yellow]{row.state.value}[/]{price}{reason}",
+                mark="←",
+            )
+        for trade in scene.trades:
+            self._trade(trade)
+
+    def _trade(self, trade: Trade) -> None:
+        self.once(
+            ("opened", trade.trade_id),
+            f"Freqtrade opened trade {trade.trade_id}: {trade.pair} at {trade.open_rate:,.2f}",
+            mark="[green]✓[/]",
+        )
+        if not trade.is_open:
+            profit = f"{trade.profit_ratio or 0:+.3%}"
+            self.once(
+                ("closed", trade.trade_id),
+                f"Freqtrade closed trade {trade.trade_id}: {trade.pair} at {trade.close_rate:,.2f} ({profit})",
+                mark="[green]✓[/]",
+            )
+
+    def journeys(self, rows: list[Journey]) -> None:
+        """Print one table row per signal: seconds after its bar closed."""
+        table = Table(title="each signal's way, in seconds after its bar closed", title_justify="left")
+        for name in ("bar close", "pair", "action", "score"):
+            table.add_column(name, no_wrap=True)
+        for name in ("available", "seen", "ordered", "filled"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("outcome")
+        for row in rows:
+            table.add_row(
+                f"{row.closed_at:%H:%M:%S}",
+                row.pair,
+                row.action,
+                f"{row.score:+.2f}" if row.score is not None else "",
+                *(_seconds(value) for value in (row.available, row.seen, row.ordered, row.filled)),
+                f"{row.state} {row.reason}".strip(),
+            )
+        self._console.print(table)
+
+    def trades(self, trades: tuple[Trade, ...], currency: str) -> None:
+        """Print the trades as Freqtrade tells them."""
+        table = Table(title="trades in Freqtrade's dry run", title_justify="left")
+        for name in ("trade", "pair", "opened", "closed"):
+            table.add_column(name, no_wrap=True)
+        for name in ("entry", "exit", f"profit {currency}", "profit"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("left because")
+        for trade in trades:
+            table.add_row(
+                str(trade.trade_id),
+                trade.pair,
+                trade.opened_at[11:19],
+                (trade.closed_at or "still open")[11:19] if trade.closed_at else "still open",
+                f"{trade.open_rate:,.4f}",
+                f"{trade.close_rate:,.4f}" if trade.close_rate and not trade.is_open else "",
+                f"{trade.profit:+,.4f}" if trade.profit is not None and not trade.is_open else "",
+                f"{trade.profit_ratio:+.3%}" if trade.profit_ratio is not None and not trade.is_open else "",
+                (trade.exit_reason or "") if not trade.is_open else "",
+            )
+        self._console.print(table)
+
+    def verdict(self, status: dict[str, Any]) -> None:
+        """Print what the monitor thinks of it all."""
+        findings = status.get("findings", [])
+        if not findings:
+            self._console.print("[bold green]monitor: all is well[/], open trades agree with the signals")
+            return
+        self._console.print(f"[bold yellow]monitor: {len(findings)} finding(s)[/]")
+        for finding in findings:
+            self._console.print(
+                f"  {finding['severity']}: {finding['kind']} {finding['subject']}: {finding['message']}"
+            )
+
+    def line(self, text: str) -> None:
+        """Print a plain line."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _seconds(value: float | None) -> str:
+    return f"{value:.1f}" if value is not None else "–"

@@ -1,0 +1,122 @@
+"""The processes of the stack: what each is called and how it is started. Pure."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["StackPlan"]
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """One stack on this machine: folders, ports, and the market it trades.
+
+    ``venue`` is a ccxt id whose live market data is used, or empty for the paper exchange; ``data`` is a folder of
+    recorded candles for the paper exchange, or None for made-up ones.
+    """
+
+    home: Path
+    pairs: tuple[str, ...]
+    recipe: str
+    timeframe: str
+    strategy_id: str
+    consumer_id: str
+    bot_port: int
+    monitor_port: int
+    paper_port: int
+    venue: str
+    data: Path | None
+
+    @property
+    def logs(self) -> Path:
+        """Where every child's output goes."""
+        return self.home / "logs"
+
+    @property
+    def bot_config(self) -> Path:
+        """Freqtrade's configuration file."""
+        return self.home / "freqtrade.json"
+
+    @property
+    def bot_password_file(self) -> Path:
+        """Where the password of the bot's REST API stands; readable by this user only."""
+        return self.home / "bot-password"
+
+    @property
+    def bot_url(self) -> str:
+        """Address of Freqtrade's REST API."""
+        return f"http://127.0.0.1:{self.bot_port}"
+
+    @property
+    def monitor_url(self) -> str:
+        """Address of the monitor."""
+        return f"http://127.0.0.1:{self.monitor_port}"
+
+    @property
+    def paper_url(self) -> str:
+        """Address of the paper exchange."""
+        return f"http://127.0.0.1:{self.paper_port}"
+
+    @property
+    def _market(self) -> list[str]:
+        return ["--venue-url", self.paper_url] if not self.venue else ["--venue", self.venue]
+
+    def paper_exchange(self) -> list[str]:
+        """Return the command of the paper exchange."""
+        data = ["--data", str(self.data)] if self.data else []
+        return [
+            *_quantbus("paper-exchange", "serve"),
+            *("--port", str(self.paper_port), "--symbols", ",".join(self.pairs)),
+            *data,
+        ]
+
+    def init(self) -> list[str]:
+        """Return the command that prepares the bus."""
+        return _quantbus("bus", "init")
+
+    def configure_bot(self) -> list[str]:
+        """Return the command that writes Freqtrade's configuration."""
+        venue = ["--venue-url", self.paper_url] if not self.venue else ["--exchange", self.venue]
+        return [
+            *_quantbus("executor", "config"),
+            *venue,
+            *("--pairs", ",".join(self.pairs), "--timeframe", self.timeframe),
+            *("--strategy-id", self.strategy_id, "--consumer-id", self.consumer_id),
+            *("--db", str(self.home / "trades.sqlite"), "--api-port", str(self.bot_port)),
+            *("--api-password-file", str(self.bot_password_file), "--throttle-seconds", "1"),
+            *("--out", str(self.bot_config)),
+        ]
+
+    def bot(self, user_data: Path) -> list[str]:
+        """Return the command of the bot: plain Freqtrade."""
+        return [
+            str(_beside_python("freqtrade")),
+            *("trade", "--config", str(self.bot_config), "--userdir", str(user_data)),
+            *("--strategy", "ExternalSignalStrategy", "--logfile", str(self.logs / "freqtrade-own.log")),
+        ]
+
+    def ingestion(self) -> list[str]:
+        """Return the command of ingestion."""
+        return [
+            *_quantbus("ingest", "live"),
+            *("--symbols", ",".join(self.pairs), "--timeframes", self.timeframe),
+            *self._market,
+        ]
+
+    def research(self) -> list[str]:
+        """Return the command of the research worker."""
+        return _quantbus("research", "run", self.recipe, "--loop", "--pairs", ",".join(self.pairs))
+
+    def monitor(self) -> list[str]:
+        """Return the command of the monitor."""
+        return _quantbus("monitor", "serve", "--port", str(self.monitor_port))
+
+
+def _quantbus(*arguments: str) -> list[str]:
+    return [str(_beside_python("quantbus")), *arguments]
+
+
+def _beside_python(name: str) -> Path:
+    """Return the command of the environment that runs us, whatever PATH says."""
+    return Path(os.path.abspath(sys.executable)).parent / name  # noqa: PTH100  # resolve() would leave the environment
