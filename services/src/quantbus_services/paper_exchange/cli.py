@@ -17,7 +17,7 @@ app = typer.Typer(help="An exchange on this machine that replays recorded candle
 
 @app.command()
 def serve(
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [8765]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [8711]")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="Parquet file or folder of them to replay; may be given again.")
@@ -50,7 +50,7 @@ def serve(
     """
     from quantbus_contracts.runtime.settings import load_settings
     from quantbus_services.paper_exchange.main import run
-    from quantbus_services.paper_exchange.settings import PaperSettings, parse_duration
+    from quantbus_services.paper_exchange.settings import PaperSettings
 
     settings = load_settings(
         PaperSettings,
@@ -62,7 +62,7 @@ def serve(
         venue=venue,
         timeframe=timeframe,
         seed=seed,
-        history=parse_duration(history) if history else None,
+        history=history,
         ready_file=ready_file,
     )
     raise typer.Exit(run(settings, _announce))
@@ -77,7 +77,7 @@ def ccxt_config_command(
     Set exchange.enable_ws to false beside it: there are no streams here.
 
     \b
-    quantbus paper-exchange ccxt-config --url http://127.0.0.1:8765
+    quantbus paper-exchange ccxt-config --url http://127.0.0.1:8711
     """
     import json
 
@@ -90,7 +90,7 @@ def _announce(url: str, market: Market) -> None:
     """Say on stderr where the exchange is and what it serves."""
     from rich.console import Console
 
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     pairs = ", ".join(listing.pair for listing in market.listings.values())
     console.print(f"paper exchange at [bold]{url}[/bold]: {pairs}")
     if market.kind == "SYNTHETIC":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -55,8 +56,8 @@ def find_files(paths: Sequence[Path]) -> list[SeriesFile]:
             found.append(file)
         else:
             raise ConfigError(
-                "expected the name of a spot candle file, EXCHANGE_BASEQUOTE_TIMEFRAME.parquet, "
-                f"found {path.name!r}; rename it (BINANCE_BTCUSDT_1m.parquet)"
+                "expected a file of spot candles named EXCHANGE_BASEQUOTE_TIMEFRAME.parquet "
+                f"(BINANCE_BTCUSDT_1m.parquet), found {path.name!r}; perpetuals (_PERP) are not served"
             )
     if not found:
         raise ConfigError(
@@ -143,11 +144,13 @@ def read_bars(path: Path, timeframe: Timeframe) -> Bars:
         If it is no readable Parquet file, lacks a column, is empty, or holds a bar that breaks a rule.
     """
     try:
-        table = pq.read_table(path, columns=_COLUMNS)
-        open_time = (
-            _column(table, "ts", pa.timestamp("ms", tz="UTC")).astype("datetime64[ms]").astype(np.int64)
-        )
-        prices = [_column(table, name, pa.float64()) for name in _COLUMNS[1:]]
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=_COLUMNS)
+        moments = table.column("ts").cast(pa.timestamp("ms", tz="UTC"))
+        open_time: Integers = _numbers(path, moments.cast(pa.int64()))
+        prices: list[Floats] = [
+            _numbers(path, table.column(name).cast(pa.float64())) for name in _COLUMNS[1:]
+        ]
     except (pa.ArrowException, OSError, KeyError) as error:
         raise ConfigError(
             f"expected a Parquet file with the columns {', '.join(_COLUMNS)} at {str(path)!r}, found: "
@@ -160,10 +163,14 @@ def read_bars(path: Path, timeframe: Timeframe) -> Bars:
     return Bars.of(open_time, *prices)
 
 
-def _column(table: pa.Table, name: str, kind: pa.DataType) -> Floats:
-    """Return a column as an array; missing values become NaN, which the checks refuse."""
-    column: Floats = table.column(name).cast(kind).combine_chunks().to_numpy(zero_copy_only=False)
-    return column
+def _numbers(path: Path, column: pa.ChunkedArray) -> np.ndarray[tuple[int], Any]:
+    """Return a column as an array, by a way that does not import pandas (a second, for nothing)."""
+    if column.null_count:
+        raise ConfigError(
+            f"expected a value in every row of {str(path)!r}, found {column.null_count} empty ones; remove them"
+        )
+    numbers: np.ndarray[tuple[int], Any] = np.from_dlpack(column.combine_chunks())
+    return numbers
 
 
 def _check_times(path: Path, open_time: Integers, timeframe: Timeframe) -> None:

@@ -1,11 +1,13 @@
 """What the paper exchange can be told, by environment (``QUANTBUS_PAPER_*``) or command line."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import ProcessSettings
@@ -14,27 +16,6 @@ __all__ = ["PaperSettings", "parse_duration"]
 
 _DURATION = re.compile(r"(?P<count>[1-9][0-9]{0,5})(?P<unit>[mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-
-
-class PaperSettings(ProcessSettings):
-    """Settings of one paper exchange; with neither ``data`` nor ``from_bus`` its bars are made up."""
-
-    model_config = SettingsConfigDict(env_prefix="QUANTBUS_PAPER_")
-
-    host: str = "127.0.0.1"
-    port: int = Field(8765, ge=0, le=65_535)
-    data: tuple[Path, ...] = ()
-    from_bus: bool = False
-    symbols: str | None = None
-    venue: str = Field("BINANCE", pattern=r"^[A-Z0-9]{1,32}$")
-    timeframe: str = "1m"
-    seed: int = Field(1, ge=0)
-    history: timedelta | None = None
-    ready_file: Path | None = None
-    quotes: tuple[str, ...] = (
-        "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "BTC", "ETH", "BNB",
-    )  # fmt: skip
-    """Currencies that a name such as BTCUSDT may end in."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -49,3 +30,35 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise ConfigError(f"expected a duration such as 90m, 36h or 2d, found {text!r}")
     return int(match["count"]) * _UNITS[match["unit"]]
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _split_at(separator: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: value.split(separator) if isinstance(value, str) else value)
+
+
+class PaperSettings(ProcessSettings):
+    """Settings of one paper exchange; with neither ``data`` nor ``from_bus`` its bars are made up.
+
+    In the environment, ``data`` is a list of paths as PATH is one, ``quotes`` has commas.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="QUANTBUS_PAPER_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8711, ge=0, le=65_535)
+    data: Annotated[tuple[Path, ...], NoDecode, _split_at(os.pathsep)] = ()
+    from_bus: bool = False
+    symbols: str | None = None
+    venue: str = Field("BINANCE", pattern=r"^[A-Z0-9]{1,32}$")
+    timeframe: str = "1m"
+    seed: int = Field(1, ge=0)
+    history: Annotated[timedelta | None, BeforeValidator(_duration)] = None
+    ready_file: Path | None = None
+    quotes: Annotated[tuple[str, ...], NoDecode, _split_at(",")] = (
+        "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "BTC", "ETH", "BNB",
+    )  # fmt: skip
+    """Currencies that a name such as BTCUSDT may end in."""

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.runtime.settings import MongoSettings, load_settings
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.paper_exchange.files import find_files, load_series, select_files
 from quantbus_services.paper_exchange.listings import Listing, parse_pairs
@@ -17,6 +18,7 @@ __all__ = ["open_source", "replayed"]
 
 _SYNTHETIC_PAIRS = (("BTC", "USDT"), ("ETH", "USDT"))
 _SYNTHETIC_HISTORY = timedelta(days=30)
+_BUS_SECONDS = 60.0  # one read of some ten thousand bars at the start
 
 
 def open_source(settings: PaperSettings, now_ms: int) -> BarSource:
@@ -27,8 +29,12 @@ def open_source(settings: PaperSettings, now_ms: int) -> BarSource:
     ConfigError
         If the data is missing, broken or too short.
     """
+    if settings.data and settings.from_bus:
+        raise ConfigError("expected either --data or --from-bus, found both; leave one out")
     if settings.data:
         return _from_files(settings, now_ms)
+    if settings.from_bus:
+        return _from_bus(settings, now_ms)
     return _made_up(settings, now_ms)
 
 
@@ -54,6 +60,27 @@ def _from_files(settings: PaperSettings, now_ms: int) -> BarSource:
     )
     origin = ", ".join(file.path.name for file in chosen.values())
     return replayed(load_series(chosen, timeframe), timeframe, settings.history, now_ms, origin)
+
+
+def _from_bus(settings: PaperSettings, now_ms: int) -> BarSource:
+    # Only here, since pandas and the driver take a second to import.
+    from quantbus_contracts.mongo.client import connect
+    from quantbus_services.paper_exchange.bus import bars_of_bus
+
+    timeframe = Timeframe.parse(settings.timeframe)
+    history = settings.history or default_history(timeframe.seconds * 1000)
+    connection = connect(load_settings(MongoSettings), app="paper-exchange", timeout_seconds=_BUS_SECONDS)
+    try:
+        series = bars_of_bus(
+            connection,
+            venue=settings.venue,
+            timeframe=timeframe,
+            pairs=parse_pairs(settings.symbols) if settings.symbols else None,
+            history=history,
+        )
+    finally:
+        connection.close()
+    return replayed(series, timeframe, history, now_ms, f"bus, {settings.venue} {timeframe.name}")
 
 
 def replayed(
