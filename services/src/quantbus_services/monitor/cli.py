@@ -1,0 +1,94 @@
+"""``quantbus monitor``: watch the bus, or look once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from quantbus_services.monitor.status import Status
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Know what is wrong: stale bars, silent strategies, unseen signals, unexplained trades.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [8710]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")] = None,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(help="Where to write address and pid once the first checks are done."),
+    ] = None,
+    interval: Annotated[float | None, typer.Option(help="Seconds between two looks. [3]")] = None,
+) -> None:
+    """Watch until stopped; answers on /healthz, /readyz, /metrics and /status.
+
+    \b
+    Example:
+      quantbus monitor serve --port 8710
+      curl -s http://127.0.0.1:8710/status
+    """
+    from quantbus_contracts.runtime.lifecycle import run_until_stopped
+    from quantbus_contracts.runtime.logging import configure
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_services.monitor.main import serve as run
+    from quantbus_services.monitor.settings import MonitorSettings
+
+    settings = load_settings(
+        MonitorSettings, port=port, host=host, ready_file=ready_file, interval_seconds=interval
+    )
+    mongo = load_settings(MongoSettings)
+    process = load_settings(HomeSettings)
+    configure("monitor", level=process.log_level, json=process.log_json)
+    raise typer.Exit(run_until_stopped(lambda: run(settings, mongo)))
+
+
+@app.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, as /status does.")] = False,
+) -> None:
+    """Run every check once; exit 1 if anything is wrong or cannot be known.
+
+    \b
+    Example:
+      quantbus monitor check --json
+    """
+    import asyncio
+
+    from quantbus_contracts.runtime.logging import configure
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_services.monitor.main import check_once
+    from quantbus_services.monitor.settings import MonitorSettings
+
+    process = load_settings(HomeSettings)
+    configure("monitor", level="error", json=process.log_json)  # the answer says what a log would
+    status = asyncio.run(check_once(load_settings(MonitorSettings), load_settings(MongoSettings)))
+    if as_json:
+        typer.echo(status.model_dump_json(indent=2))
+    else:
+        _print(status)
+    raise typer.Exit(0 if status.ok else 1)
+
+
+def _print(status: "Status") -> None:
+    console = Console()
+    if status.bus_error:
+        console.print(f"[bold red]the bus does not answer:[/] {escape(status.bus_error)}")
+        return
+    table = Table("check", "outcome", "what was found", "what to do")
+    for item in status.checks:
+        own = [finding for finding in status.findings if finding.check == item.name]
+        if not own:
+            table.add_row(item.name, item.outcome, escape(item.error or ""), "")
+        for finding in own:
+            table.add_row(item.name, finding.severity, escape(finding.message), escape(finding.action))
+    console.print(table)
+    console.print("[green]all is well[/]" if status.ok else "[bold red]not all is well[/]")

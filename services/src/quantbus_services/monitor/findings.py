@@ -1,0 +1,38 @@
+"""What a check found: a value, never an exception."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Finding", "Severity"]
+
+
+class Severity(StrEnum):
+    """How soon a person should look: now, or today."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes
+    ----------
+    kind
+        Out of a small closed set; usually the name of the check.
+    severity
+        How soon a person should look.
+    subject
+        What it is about: a strategy, a stream of bars, a process, a pair; with ``kind`` the finding's name.
+    message
+        What was expected and what was found.
+    action
+        What to do next.
+    """
+
+    kind: str
+    severity: Severity
+    subject: str
+    message: str
+    action: str

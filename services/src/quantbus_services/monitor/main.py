@@ -1,0 +1,133 @@
+"""The composition root: settings, metrics, clock, bus, bot, checks, loop, server."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from quantbus_contracts import Heartbeat
+from quantbus_contracts.clock import Clock, SystemClock
+from quantbus_contracts.mongo.client import AsyncConnection, connect_async
+from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
+from quantbus_contracts.runtime.metrics import new_registry
+from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_services.monitor.app import create_app
+from quantbus_services.monitor.board import Board
+from quantbus_services.monitor.checks import CHECKS, Sources
+from quantbus_services.monitor.freqtrade_api import FreqtradeApi
+from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.runner import Runner
+from quantbus_services.monitor.server import address_of, bind, ready_file, serve_app
+from quantbus_services.monitor.settings import MonitorSettings
+from quantbus_services.monitor.status import Status
+from quantbus_services.monitor.stored_view import StoredView
+
+__all__ = ["check_once", "serve"]
+
+_log = structlog.get_logger(__name__)
+_VERSION = version("quantbus-services")
+_BUS_TIMEOUT_SECONDS = 3.0
+_STUCK_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    runner: Runner
+    board: Board
+    registry: CollectorRegistry
+    clock: Clock
+
+
+async def serve(settings: MonitorSettings, mongo: MongoSettings) -> int:
+    """Watch and answer until cancelled."""
+    with bind(settings.host, settings.port) as bound:
+        address = address_of(bound)
+        async with _assembled(settings, mongo, beating=True) as parts:
+            app = create_app(
+                parts.board, parts.registry, parts.clock, stuck_after=_STUCK_AFTER, version=_VERSION
+            )
+            content: dict[str, object] = {"url": address, "pid": os.getpid()}
+            with ready_file(settings.ready_file, content, parts.board.became_ready):
+                _log.info("serving", url=address)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(serve_app(app, bound))
+                    group.create_task(parts.runner.run(timedelta(seconds=settings.interval_seconds)))
+    return 0
+
+
+async def check_once(settings: MonitorSettings, mongo: MongoSettings) -> Status:
+    """Run every check once and return what is known."""
+    async with _assembled(settings, mongo, beating=False) as parts:
+        await parts.runner.cycle()
+        return parts.board.status(parts.clock.now())
+
+
+@asynccontextmanager
+async def _assembled(
+    settings: MonitorSettings, mongo: MongoSettings, *, beating: bool
+) -> AsyncIterator[_Parts]:
+    clock = SystemClock()
+    registry = new_registry("monitor", _VERSION)
+    bot = _bot(settings)
+    connection = connect_async(mongo, app="monitor", timeout_seconds=_BUS_TIMEOUT_SECONDS)
+    view = StoredView(connection)
+    sources = Sources(view, settings.limits(), bot, settings.freqtrade_consumer)
+    checks = [make(sources) for make in CHECKS if bot is not None or not make.needs_bot]
+    board = Board(tuple(check.name for check in checks), with_bot=bot is not None)
+    runner = Runner(
+        server_now=connection.server_now,
+        beat=_Heart(connection, settings.instance, board if beating else None).beat,
+        clock=clock,
+        view=view,
+        checks=checks,
+        board=board,
+        metrics=MonitorMetrics(registry),
+        bot_metrics=BotMetrics(registry) if bot else None,
+        limits=settings.limits(),
+    )
+    try:
+        yield _Parts(runner, board, registry, clock)
+    finally:
+        await connection.close()
+        if bot is not None:
+            await bot.close()
+
+
+def _bot(settings: MonitorSettings) -> FreqtradeApi | None:
+    if settings.freqtrade_url is None:
+        return None
+    return FreqtradeApi.at(
+        settings.freqtrade_url, settings.freqtrade_user, settings.freqtrade_password.get_secret_value()
+    )
+
+
+class _Heart:
+    """Tells the bus that the monitor lives; without a board (a single check) it is silent."""
+
+    def __init__(self, connection: AsyncConnection, instance: str, board: Board | None) -> None:
+        self._store = AsyncHeartbeatStore(connection)
+        self._instance = instance
+        self._board = board
+        self._started_at: datetime | None = None
+
+    async def beat(self, now: datetime) -> None:
+        if self._board is None:
+            return
+        self._started_at = self._started_at or now
+        status = self._board.status(now)
+        await self._store.beat(
+            Heartbeat(
+                process="monitor",
+                instance=self._instance,
+                at=now,
+                started_at=self._started_at,
+                version=_VERSION,
+                detail={"findings": len(status.findings), "ok": status.ok},
+            )
+        )

@@ -1,0 +1,178 @@
+"""The loop: ask the bus for its time, take the readings, run the checks that are due."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from quantbus_contracts.clock import Clock
+from quantbus_contracts.errors import BusUnavailable, QuantbusError
+from quantbus_services.monitor.board import Board, Outcome
+from quantbus_services.monitor.checks import Check, Limits
+from quantbus_services.monitor.findings import Finding
+from quantbus_services.monitor.freqtrade_api import BotUnavailable
+from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.positions import MISMATCH_KINDS
+from quantbus_services.monitor.readings import Readings
+from quantbus_services.monitor.status import consumers_status, strategies_status
+from quantbus_services.monitor.view import BusView
+
+__all__ = ["CyclicView", "Runner", "run_checks"]
+
+_log = structlog.get_logger(__name__)
+_MOST_FAILURES = 100
+"""Cycles in a row that may break in a way nobody foresaw; then the process ends and its supervisor decides."""
+
+
+class CyclicView(BusView, Protocol):
+    """A view that remembers its answers within a cycle."""
+
+    def begin_cycle(self) -> None:
+        """Forget the answers of the last cycle."""
+        ...
+
+
+async def run_checks(checks: Sequence[Check], now: datetime) -> list[Outcome]:
+    """Run ``checks`` one after the other; one that cannot know says so and does not stop the others.
+
+    Raises
+    ------
+    BusUnavailable
+        If the bus stopped answering: then none of them can know.
+    """
+    outcomes = []
+    for check in checks:
+        try:
+            outcomes.append(Outcome(check.name, now, tuple(sorted(await check.check(now)))))
+        except BusUnavailable:
+            raise
+        except QuantbusError as error:
+            down = isinstance(error, BotUnavailable)
+            outcomes.append(Outcome(check.name, now, error=str(error), bot_down=down))
+    return outcomes
+
+
+class Runner:
+    """Runs cycles for ever. A dead bus is a finding, not an end: the next cycle asks again."""
+
+    def __init__(
+        self,
+        *,
+        server_now: Callable[[], Awaitable[datetime]],
+        beat: Callable[[datetime], Awaitable[None]],
+        clock: Clock,
+        view: CyclicView,
+        checks: Sequence[Check],
+        board: Board,
+        metrics: MonitorMetrics,
+        bot_metrics: BotMetrics | None,
+        limits: Limits,
+    ) -> None:
+        """Put the parts together; ``server_now`` asks the bus for its clock, ``beat`` tells it that we live."""
+        self._server_now = server_now
+        self._beat = beat
+        self._clock = clock
+        self._view = view
+        self._checks = checks
+        self._board = board
+        self._metrics = metrics
+        self._bot_metrics = bot_metrics
+        self._limits = limits
+        self._readings = Readings(view, metrics, limits)
+
+    async def run(self, interval: timedelta) -> None:
+        """Run a cycle every ``interval`` until cancelled; a cycle that breaks is logged and tried again."""
+        failures = 0
+        while True:
+            try:
+                await self.cycle()
+                failures = 0
+            except Exception:
+                failures += 1
+                _log.exception("cycle_failed", failures=failures)
+                if failures >= _MOST_FAILURES:
+                    raise
+            await asyncio.sleep(interval.total_seconds())
+
+    async def cycle(self) -> None:
+        """Look at everything once."""
+        try:
+            now = await self._ask_time()
+            self._view.begin_cycle()
+            await self._readings.take(now)
+            for outcome in await run_checks(self._due(now), now):
+                self._put(outcome)
+            await self._overview(now)
+            await self._beat(now)
+        except BusUnavailable as error:
+            if self._board.bus_up:
+                _log.warning("bus_down", error=str(error))
+            self._board.bus_failed(str(error))
+            self._metrics.bus_up.set(0)
+            self._metrics.findings.clear()
+            if self._bot_metrics is not None:
+                self._bot_metrics.mismatches.clear()
+        else:
+            self._metrics.bus_up.set(1)
+        ended = self._clock.now()
+        self._board.cycle_ended(ended)
+        self._metrics.last_cycle.set(ended.timestamp())
+
+    async def _ask_time(self) -> datetime:
+        before = self._clock.now()
+        now = await self._server_now()
+        after = self._clock.now()
+        offset = (now - (before + (after - before) / 2)).total_seconds()
+        if not self._board.bus_up:
+            _log.info("bus_up", clock_offset_seconds=round(offset, 3))
+        self._board.bus_answered(offset)
+        self._metrics.clock_offset.labels("bus").set(offset)
+        return now
+
+    def _due(self, now: datetime) -> list[Check]:
+        due = []
+        for check in self._checks:
+            last = self._board.outcome_of(check.name)
+            if last is None or last.at + check.every <= now:
+                due.append(check)
+        return due
+
+    def _put(self, outcome: Outcome) -> None:
+        self._log_changes(outcome)
+        self._board.put(outcome)
+        self._metrics.findings.labels(outcome.check).set(len(outcome.findings))
+        if outcome.error is not None:
+            self._metrics.check_failures.labels(outcome.check).inc()
+        if outcome.check == "position_mismatch" and self._bot_metrics is not None:
+            self._put_reconciliation(self._bot_metrics, outcome)
+
+    def _put_reconciliation(self, metrics: BotMetrics, outcome: Outcome) -> None:
+        self._board.bot_asked(answered=not outcome.bot_down)
+        metrics.up.set(not outcome.bot_down)
+        if outcome.error is not None:
+            metrics.mismatches.clear()  # unknown is not flat: no figure rather than an old one
+            return
+        metrics.reconciled.set(outcome.at.timestamp())
+        for kind in MISMATCH_KINDS:
+            count = sum(finding.kind == kind for finding in outcome.findings)
+            metrics.mismatches.labels(kind).set(count)
+
+    def _log_changes(self, outcome: Outcome) -> None:
+        last = self._board.outcome_of(outcome.check)
+        before = {_name(finding) for finding in last.findings} if last else set()
+        for finding in outcome.findings:
+            if _name(finding) not in before:
+                _log.warning("finding", kind=finding.kind, subject=finding.subject, message=finding.message)
+        for kind, subject in sorted(before - {_name(finding) for finding in outcome.findings}):
+            _log.info("finding_gone", kind=kind, subject=subject, unknown=outcome.error is not None)
+
+    async def _overview(self, now: datetime) -> None:
+        rows = await self._view.executions(now - 2 * self._limits.recent)
+        strategies = await strategies_status(self._view, now, self._limits.recent)
+        self._board.put_overview(strategies, consumers_status(rows))
+
+
+def _name(finding: Finding) -> tuple[str, str]:
+    return finding.kind, finding.subject
