@@ -112,11 +112,6 @@ def _end(pid: int) -> None:
 
 def _alive(pid: int) -> bool:
     try:
-        if os.waitpid(pid, os.WNOHANG)[0] == pid:  # a child of this process: reap it
-            return False
-    except ChildProcessError:
-        pass
-    try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
@@ -126,7 +121,7 @@ def _alive(pid: int) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """Tell whether the process has ended and only waits for its parent to notice (in containers, perhaps never)."""
+    """Tell whether the process has ended and only waits to be noticed (in a container, perhaps for ever)."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -168,29 +163,36 @@ def _launch(binary: Path, home: Path) -> EmbeddedServer:
         "--logappend",
         f"--unixSocketPrefix={data}",
     ]
-    process = subprocess.Popen(  # noqa: S603  # the binary that find_mongod chose
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # outlives the command that started it, and its terminal
-    )
+    pid = _spawn(command)
     try:
-        _await_primary(process, port, log)
+        _await_primary(pid, port, log)
     except BaseException:
-        process.kill()
-        process.wait()
+        if _alive(pid):
+            os.kill(pid, signal.SIGKILL)
         raise
     uri = f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
-    return EmbeddedServer(uri=uri, pid=process.pid, port=port, data=str(data), log=str(log))
+    return EmbeddedServer(uri=uri, pid=pid, port=port, data=str(data), log=str(log))
 
 
-def _await_primary(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def _spawn(command: list[str]) -> int:
+    """Start a process that is nobody's child, so that it outlives the command that started it; return its pid."""
+    answer = subprocess.run(  # noqa: S603  # a fixed script; the binary is the one that find_mongod chose
+        ["/bin/sh", "-c", '"$@" >/dev/null 2>&1 & echo $!', "sh", *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=True,
+    )
+    return int(answer.stdout)
+
+
+def _await_primary(pid: int, port: int, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     configured = False
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise ConfigError(f"mongod ended at once with code {process.returncode}; read {log}")
+        if not _alive(pid):
+            raise ConfigError(f"mongod ended at once; read {log}")
         try:
             with _direct_client(port, seconds=2.0) as client:
                 if not configured:

@@ -85,17 +85,18 @@ def publish_signals(
         If the bus could not be read at all: then nothing was written.
     """
     results: list[RowResult | None] = [None] * len(signals)
-    for positions in _waves(signals):
+    for number, positions in enumerate(_waves(signals)):
+        mark = f"{batch_id}.{number}"  # waves tell their own rows from those of a twin before
         rows = {
             signals[position].signal_id: signal_row(
                 signals[position],
-                valid_until=default_valid_until(signals[position]),
+                valid_until=signals[position].valid_until or default_valid_until(signals[position]),
                 publisher=publisher,
-                batch_id=batch_id,
+                batch_id=mark,
             )
             for position in positions
         }
-        wave = _Wave(rows, expected_versions or {}, batch_id)
+        wave = _Wave(rows, expected_versions or {}, mark)
         yield from _publish_wave(wave, may_fail=all(result is None for result in results))
         for position in positions:
             results[position] = wave.results[signals[position].signal_id]

@@ -55,7 +55,8 @@ def make_signal(**given: Any) -> Signal:
         "action": "enter_long",
     }
     fields = {**defaults, **given}
-    fields.setdefault("symbol", Instrument.from_pair("BINANCE", fields["pair"]).symbol)
+    if "symbol" not in fields:
+        fields["symbol"] = Instrument.from_pair("BINANCE", fields["pair"]).symbol
     return Signal(**fields)
 
 
