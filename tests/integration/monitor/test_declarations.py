@@ -7,7 +7,9 @@ from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.strategies import AsyncStrategyStore, StrategyStore
 
 pytestmark = pytest.mark.integration
-STRATEGY = Strategy(strategy_id="demo", venue="BINANCE", timeframe="1m", pairs=("BTC/USDT",), max_delay_seconds=20)
+STRATEGY = Strategy(
+    strategy_id="demo", venue="BINANCE", timeframe="1m", pairs=("BTC/USDT",), max_delay_seconds=20
+)
 
 
 def test_the_same_declaration_again_keeps_its_time(connection: Connection) -> None:

@@ -1,0 +1,14 @@
+import pytest
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus
+
+from quantbus_contracts.testing import FrozenClock
+
+
+@pytest.fixture
+def bus(frozen_clock: FrozenClock) -> FakeBus:
+    return FakeBus(frozen_clock)
+
+
+@pytest.fixture
+def bot() -> FakeBot:
+    return FakeBot()

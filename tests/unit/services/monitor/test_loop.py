@@ -1,0 +1,237 @@
+"""The loop and its HTTP face, with bus and bot in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
+
+from quantbus_contracts.testing import FrozenClock, make_candle, make_execution, make_signal
+from quantbus_services.monitor.app import create_app
+from quantbus_services.monitor.board import Board
+from quantbus_services.monitor.checks import CHECKS, Limits, Sources
+from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.runner import Runner
+from quantbus_services.monitor.status import Status
+
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class Monitor:
+    """The monitor's parts around a bus and a bot in memory."""
+
+    def __init__(self, bus: FakeBus, bot: FakeBot | None, clock: FrozenClock) -> None:
+        self.registry = CollectorRegistry()
+        self.beats: list[datetime] = []
+        sources = Sources(bus, bot=bot)
+        checks = [make(sources) for make in CHECKS if bot is not None or not make.needs_bot]
+        self.board = Board(tuple(check.name for check in checks), with_bot=bot is not None)
+        self.runner = Runner(
+            server_now=bus.server_now,
+            beat=self.beat,
+            clock=clock,
+            view=bus,
+            checks=checks,
+            board=self.board,
+            metrics=MonitorMetrics(self.registry),
+            bot_metrics=BotMetrics(self.registry) if bot else None,
+            limits=Limits(),
+        )
+        app = create_app(self.board, self.registry, clock, stuck_after=seconds(60), version="test")
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://monitor")
+
+    async def beat(self, now: datetime) -> None:
+        self.beats.append(now)
+
+    async def code(self, path: str) -> int:
+        return (await self.http.get(path)).status_code
+
+    async def status(self) -> Status:
+        return Status.model_validate_json((await self.http.get("/status")).content)
+
+    def read(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"quantbus_{name}", labels)
+
+
+@pytest.fixture
+async def monitor(bus: FakeBus, bot: FakeBot, frozen_clock: FrozenClock) -> AsyncIterator[Monitor]:
+    made = Monitor(bus, bot, frozen_clock)
+    yield made
+    await made.http.aclose()
+
+
+async def test_it_is_alive_but_not_ready_before_the_first_cycle(monitor: Monitor) -> None:
+    assert await monitor.code("/healthz") == 200
+    assert await monitor.code("/readyz") == 503
+
+
+async def test_it_is_ready_after_the_first_cycle_and_tells_the_bus_that_it_lives(monitor: Monitor) -> None:
+    await monitor.runner.cycle()
+    assert await monitor.code("/readyz") == 200
+    assert monitor.beats == [NOON]
+    assert (await monitor.status()).ok
+    assert monitor.read("bus_up") == 1
+    assert monitor.board.became_ready.is_set()
+
+
+async def test_a_dead_bus_makes_it_unready_not_dead_and_it_recovers_by_itself(
+    bus: FakeBus, monitor: Monitor
+) -> None:
+    await monitor.runner.cycle()
+    bus.go_down()
+    await monitor.runner.cycle()
+    assert await monitor.code("/healthz") == 200
+    assert await monitor.code("/readyz") == 503
+    assert await monitor.code("/metrics") == 200
+    assert monitor.read("bus_up") == 0
+    status = await monitor.status()
+    assert not status.ok
+    assert "down" in (status.bus_error or "")
+    assert {check.outcome for check in status.checks} == {"not_run"}
+    bus.go_down(down=False)
+    await monitor.runner.cycle()
+    assert await monitor.code("/readyz") == 200
+    assert monitor.read("bus_up") == 1
+
+
+async def test_a_loop_that_no_longer_turns_is_unhealthy(monitor: Monitor, frozen_clock: FrozenClock) -> None:
+    await monitor.runner.cycle()
+    frozen_clock.advance(seconds(61))
+    assert await monitor.code("/healthz") == 503
+
+
+async def test_a_finding_keeps_the_time_it_was_first_seen_and_goes_when_it_is_over(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    strategy = bus.declare()
+    bus.candles.write([make_candle(open_time=NOON + seconds(60 * minute)) for minute in range(20)])
+    bus.evaluated(strategy, NOON)
+    frozen_clock.set(NOON + seconds(200))
+    await monitor.runner.cycle()
+    frozen_clock.advance(seconds(30))
+    await monitor.runner.cycle()
+    status = await monitor.status()
+    [finding] = status.findings
+    assert (finding.check, finding.kind, finding.subject) == ("signal_missing", "signal_missing", "test")
+    assert finding.since == NOON + seconds(200)
+    assert not status.ok
+    assert status.strategies[0].silent
+    assert monitor.read("monitor_findings", check="signal_missing") == 1
+    bus.evaluated(strategy, NOON + seconds(180))
+    frozen_clock.advance(seconds(10))
+    await monitor.runner.cycle()
+    assert (await monitor.status()).ok
+    assert monitor.read("monitor_findings", check="signal_missing") == 0
+
+
+async def test_each_check_has_its_own_pace(bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock) -> None:
+    await monitor.runner.cycle()
+    frozen_clock.advance(seconds(5))
+    await monitor.runner.cycle()
+    looked = {check.name: check.checked_at for check in (await monitor.status()).checks}
+    assert looked["candle_stale"] == NOON + seconds(5)
+    assert looked["signal_late"] == NOON
+
+
+async def test_mismatches_are_counted_by_kind(bot: FakeBot, monitor: Monitor) -> None:
+    bot.trades = [open_trade(None, NOON - timedelta(hours=1))]
+    await monitor.runner.cycle()
+    assert monitor.read("freqtrade_up") == 1
+    assert monitor.read("reconcile_mismatches", kind="trade_without_signal") == 1
+    assert monitor.read("reconcile_mismatches", kind="wrong_side") == 0
+    assert monitor.read("reconcile_last_success_timestamp_seconds") == NOON.timestamp()
+    assert (await monitor.status()).freqtrade == "up"
+
+
+async def test_a_bot_that_does_not_answer_leaves_mismatches_unknown(
+    bot: FakeBot, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    await monitor.runner.cycle()
+    bot.down = True
+    frozen_clock.advance(seconds(10))
+    await monitor.runner.cycle()
+    assert monitor.read("freqtrade_up") == 0
+    assert monitor.read("reconcile_mismatches", kind="trade_without_signal") is None
+    assert monitor.read("reconcile_last_success_timestamp_seconds") == NOON.timestamp()
+    assert monitor.read("monitor_check_failures_total", check="position_mismatch") == 1
+    status = await monitor.status()
+    assert not status.ok
+    assert status.freqtrade == "down"
+    [unknown] = [check for check in status.checks if check.outcome == "unknown"]
+    assert (unknown.name, unknown.error) == ("position_mismatch", "the bot is down (fake)")
+
+
+async def test_without_a_bot_positions_are_not_compared_and_no_figure_claims_so(
+    bus: FakeBus, frozen_clock: FrozenClock
+) -> None:
+    monitor = Monitor(bus, None, frozen_clock)
+    await monitor.runner.cycle()
+    status = await monitor.status()
+    assert status.ok
+    assert status.freqtrade == "not_configured"
+    assert "position_mismatch" not in [check.name for check in status.checks]
+    assert monitor.read("freqtrade_up") is None
+    await monitor.http.aclose()
+
+
+async def test_the_summary_tells_each_strategy_and_each_consumer(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    strategy = bus.declare()
+    frozen_clock.set(NOON + seconds(65))
+    signal = make_signal(ts=NOON)
+    bus.signal_store.publish([signal])
+    bus.evaluated(strategy, NOON, signals=1)
+    bus.ledger.record(
+        [
+            make_execution(
+                signal,
+                state="refused",
+                reason="stale",
+                available_at=NOON + seconds(65),
+                seen_at=NOON + seconds(66),
+            )
+        ]
+    )
+    frozen_clock.advance(seconds(3))
+    await monitor.runner.cycle()
+    status = await monitor.status()
+    [told] = status.strategies
+    assert (told.strategy_id, told.last_run, told.last_signal) == ("test", NOON, NOON)
+    assert (told.recent_signals, told.worst_publish_delay_seconds, told.silent) == (1, 5.0, False)
+    [consumer] = status.consumers
+    assert (consumer.consumer_id, consumer.states, consumer.refused) == ("bot", {"refused": 1}, {"stale": 1})
+    assert consumer.worst_consume_delay_seconds == 1.0
+
+
+async def test_a_cycle_that_breaks_does_not_end_the_loop(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = 0
+
+    async def cycle() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise ZeroDivisionError
+        if turns == 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(monitor.runner, "cycle", cycle)
+    with pytest.raises(asyncio.CancelledError):
+        await monitor.runner.run(timedelta(0))
+    assert turns == 3
+
+
+async def test_an_unforeseen_failure_that_never_ends_ends_the_process(
+    monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cycle() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(monitor.runner, "cycle", cycle)
+    with pytest.raises(ZeroDivisionError):
+        await monitor.runner.run(timedelta(0))
