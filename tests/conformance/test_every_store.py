@@ -1,6 +1,5 @@
 """The laws of the stores; the in-memory fake and the real store run the same class."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,8 +55,8 @@ class Stores:
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.integration)])
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    yield Stores(request.getfixturevalue("connection") if request.param == "real" else None)
+def stores(request: pytest.FixtureRequest) -> Stores:
+    return Stores(request.getfixturevalue("connection") if request.param == "real" else None)
 
 
 class TestCandles:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from quantbus_contracts.mongo.candle_writer import Bar
+from quantbus_contracts.mongo.bars import Bar
 from quantbus_contracts.schema import Rejection, ohlcv_fault
 from quantbus_contracts.timeframe import Timeframe
 

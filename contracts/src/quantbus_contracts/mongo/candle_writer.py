@@ -13,6 +13,7 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.collections import candle_collection
+from quantbus_contracts.mongo.bars import Bar
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import candle_id
 from quantbus_contracts.mongo.steps import Row, Steps, bulk_write, find, insert_many, server_time
@@ -22,10 +23,8 @@ from quantbus_contracts.timeframe import Timeframe
 if TYPE_CHECKING:
     from quantbus_contracts.mongo.candle_columns import CandleColumns
 
-__all__ = ["AsyncCandleWriter", "Bar", "CandleWriter", "write_bars"]
+__all__ = ["AsyncCandleWriter", "CandleWriter", "write_bars"]
 
-Bar = tuple[datetime, float, float, float, float, float]
-"""Open time (UTC), open, high, low, close, volume."""
 
 BATCH = 10_000
 _DUPLICATE = 11000

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.contracts.policy.rows import CLOSE, MINUTE, TS, published
 
 from quantbus_contracts.policy import (
     DecisionKind,
@@ -19,6 +18,7 @@ from quantbus_contracts.policy import (
     wish_of,
 )
 from quantbus_contracts.schema import PublishedSignal
+from tests.unit.contracts.policy.rows import CLOSE, MINUTE, TS, published
 
 RULES = TradingRules()
 BOTH_SIDES = TradingRules(can_short=True)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.contracts.policy.rows import CLOSE, MINUTE, TS, published
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import (
@@ -18,6 +17,7 @@ from quantbus_contracts.policy import (
     is_future_stamped,
 )
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
+from tests.unit.contracts.policy.rows import CLOSE, MINUTE, TS, published
 
 RULES = TradingRules()
 SECOND = timedelta(seconds=1)

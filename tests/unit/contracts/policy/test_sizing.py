@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.contracts.policy.rows import published
 
 from quantbus_contracts.policy import entry_stake
+from tests.unit.contracts.policy.rows import published
 
 NAN = float("nan")
 INFINITE = float("inf")
