@@ -1,5 +1,6 @@
 """``quantbus ingest``: import files, fill history, follow an exchange."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,6 +28,57 @@ VenueUrl = Annotated[
     typer.Option(help="Base address that stands in for Binance's hosts, such as a paper exchange."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
+@app.command("import")
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders to search for them.")],
+    venue: Annotated[str | None, typer.Option(help="The venue, where name and folder do not say it.")] = None,
+    symbol: Annotated[
+        str | None,
+        typer.Option(help="The symbol, where the name does not say it: BTC/USDT or BINANCE:BTCUSDT."),
+    ] = None,
+    timeframe: Annotated[
+        str | None, typer.Option(help="The timeframe, where the name does not say it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import candles from Parquet, Freqtrade feather, and CSV files of exchanges; may be run again at will.
+
+    \b
+    Example:
+      quantbus ingest import BINANCE_BTCUSDT_1m.parquet user_data/data/binance
+      quantbus ingest import candles.csv --venue binance --symbol BTC/USDT --timeframe 1m --json
+    """
+    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
+    from quantbus_services.ingestion.display import file_progress
+    from quantbus_services.ingestion.import_main import run_import
+    from quantbus_services.ingestion.importer import Overrides, find_files
+    from quantbus_services.ingestion.reports import import_json, import_table, rejections_table
+
+    settings = _settings()
+    overrides = Overrides(venue or "", symbol or "", timeframe or "")
+    files = find_files(paths)
+    with file_progress(len(files)) as note:
+        reports = run_import(
+            files, overrides, settings, load_settings(MongoSettings), by_hand=paths, on_rows=note
+        )
+    console = Console()
+    if as_json:
+        console.print_json(data=import_json(reports))
+    else:
+        console.print(import_table(reports))
+        for report in reports:
+            if report.rejections:
+                console.print(rejections_table(report))
+    failed = [report for report in reports if report.error]
+    for report in failed:
+        Console(stderr=True).print(
+            f"[bold red]not imported:[/] {report.path}: {escape(report.error)}", soft_wrap=True
+        )
+    if failed:
+        # Nothing went in: the input is to blame. Something did: the command ran and found failures.
+        raise typer.Exit(2 if len(failed) == len(reports) else 1)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -20,7 +21,7 @@ from rich.text import Text
 from quantbus_services.ingestion.backfill import Filled
 from quantbus_services.ingestion.series import Series
 
-__all__ = ["new_progress", "series_progress"]
+__all__ = ["file_progress", "series_progress"]
 
 
 class _RowsPerSecond(ProgressColumn):
@@ -29,7 +30,7 @@ class _RowsPerSecond(ProgressColumn):
         return Text(f"{speed:,.0f} rows/s" if speed else "", style="green")
 
 
-def new_progress(unit: str) -> Progress:
+def _new_progress(unit: str) -> Progress:
     """Return a progress display: what, bar, count, rows per second, time left."""
     return Progress(
         SpinnerColumn(),
@@ -44,10 +45,29 @@ def new_progress(unit: str) -> Progress:
 
 
 @contextmanager
+def file_progress(count: int) -> Generator[Callable[[Path, int, int], None]]:
+    """Show one bar for all files, and one for the rows of the file at work."""
+    with _new_progress("") as progress:
+        files = progress.add_task("files", total=count)
+        rows = progress.add_task("", total=None)
+        seen: list[Path] = []
+
+        def note(path: Path, done: int, total: int) -> None:
+            if not seen or seen[-1] != path:
+                seen.append(path)
+                progress.reset(rows, description=path.name, total=total)
+                progress.update(files, completed=len(seen) - 1)
+            progress.update(rows, completed=done)
+
+        yield note
+        progress.update(files, completed=count)
+
+
+@contextmanager
 def series_progress() -> Generator[Callable[[int, int, Filled], None]]:
     """Show one bar for each series that is being filled."""
     tasks: dict[Series, TaskID] = {}
-    with new_progress("bars") as progress:
+    with _new_progress("bars") as progress:
 
         def note(done: int, total: int, filled: Filled) -> None:
             if filled.series not in tasks:

@@ -1,0 +1,43 @@
+"""Composition root of the import: needs neither an event loop nor an exchange."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from quantbus_contracts.clock import SystemClock
+from quantbus_contracts.mongo.candle_writer import CandleWriter
+from quantbus_contracts.mongo.client import connect
+from quantbus_contracts.mongo.instruments import InstrumentStore
+from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_services.ingestion.importer import FileReport, Importer, Overrides
+from quantbus_services.ingestion.settings import IngestionSettings
+
+__all__ = ["run_import"]
+
+_TIMEOUT_SECONDS = 20.0  # of one batch of 10,000 bars, on a busy machine
+
+
+def run_import(
+    files: Sequence[Path],
+    overrides: Overrides,
+    settings: IngestionSettings,
+    mongo: MongoSettings,
+    *,
+    by_hand: Sequence[Path],
+    on_rows: Callable[[Path, int, int], None],
+) -> list[FileReport]:
+    """Import the files; a file that cannot be imported says so in its ``error``."""
+    connection = connect(mongo, app="ingestion", timeout_seconds=_IMPORT_TIMEOUT_SECONDS)
+    try:
+        importer = Importer(
+            CandleWriter(connection),
+            InstrumentStore(connection),
+            overrides=overrides,
+            quotes=settings.quotes,
+            folder_venues=settings.folder_venues,
+            clock=SystemClock(),
+            bus_now=connection.server_now,
+            on_rows=on_rows,
+        )
+        return list(importer.run(files, named_by_hand=by_hand))
+    finally:
+        connection.close()
