@@ -1,0 +1,187 @@
+"""Brings the ledger in line with Freqtrade's own trades: on every fill, every loop, and after a restart."""
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from quantbus_contracts.clock import Clock
+from quantbus_contracts.errors import QuantbusError
+from quantbus_contracts.policy import PositionSide, TradingRules
+from quantbus_contracts.ports import ExecutionReader, SignalReader
+from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
+from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
+from quantbus_executor.journal import Journal
+from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, is_final, seen, with_changes
+from quantbus_executor.settlement import settled, signal_of_order
+from quantbus_executor.tags import entry_tag, signal_of_entry_tag
+
+__all__ = ["Bookkeeper"]
+
+logger = logging.getLogger(__name__)
+_TRADES_LOOKED_BACK = 200
+_LOOK_BACK = timedelta(days=1)
+_ATTEMPTS = 3
+_ORDER_IN_PROGRESS = timedelta(seconds=30)
+"""A person's order comes through another thread: an accepted entry may be without a trade for this long."""
+
+
+_UNFINISHED = frozenset(ExecutionState) - FINAL_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """An order that Freqtrade has and the ledger may lack."""
+
+    trade_id: int
+    signal_id: str
+    entry: bool
+    placed_at: datetime
+
+
+class Bookkeeper:
+    """Knows what Freqtrade did; asks the bus only for what a restart made it forget."""
+
+    def __init__(
+        self,
+        book: TradeBook,
+        journal: Journal,
+        *,
+        signals: SignalReader,
+        ledger: ExecutionReader,
+        clock: Clock,
+        rules: TradingRules,
+    ) -> None:
+        """Compare ``book`` with ``journal``; ``signals`` and ``ledger`` are read after a restart."""
+        self._book = book
+        self._journal = journal
+        self._signals = signals
+        self._ledger = ledger
+        self._clock = clock
+        self._rules = rules
+        self._recovery_attempts = 0
+        self._missing: deque[_Missing] | None = None
+
+    def recover(self, since: datetime) -> None:
+        """Take over, once after a start, the rows that this consumer has on the bus.
+
+        That is every row seen since ``since``, and those of the last day that never came to an end.
+        """
+        if self._recovery_attempts >= _ATTEMPTS:
+            return
+        self._recovery_attempts += 1
+        earliest = self._clock.now() - _LOOK_BACK
+        try:
+            rows = self._ledger.since(max(since, earliest), consumer_id=self._journal.consumer_id)
+            rows += self._ledger.since(earliest, consumer_id=self._journal.consumer_id, states=_UNFINISHED)
+        except QuantbusError as error:
+            logger.warning(
+                "the ledger could not be read back (attempt %d): %s", self._recovery_attempts, error
+            )
+            return
+        self._recovery_attempts = _ATTEMPTS
+        self._journal.adopt(rows)
+        for row in rows:
+            self._release_if_never_ordered(row)
+
+    def settle(self, now: datetime) -> None:
+        """Note what became of everything that was accepted."""
+        for row in self._journal.unsettled():
+            trade = self._trade_of(row)
+            accepted_at = row.accepted_at or row.seen_at
+            if trade is None and is_acted_entry(row) and now - accepted_at < _ORDER_IN_PROGRESS:
+                continue
+            self._journal.put(settled(row, trade, self._journal.ref_price(row.signal_id)))
+
+    def note_fill(self, trade: TradeRecord, order: OrderRecord) -> Execution | None:
+        """Note that an order of ``trade`` has filled; return the row if a known signal caused it."""
+        signal_id = signal_of_order(order)
+        if signal_id is None:
+            return None
+        row = self._journal.row(signal_id)
+        if row is None:
+            self._plan().appendleft(_missing_of(trade, order, signal_id))
+            return None
+        if is_entry_order(order) != _is_entry(row):
+            return None  # the signal was revised to an exit since; its row is about the exit by now
+        row = settled(row, trade, self._journal.ref_price(signal_id))
+        self._journal.put(row)
+        return row
+
+    def rebuild(self, budget: timedelta) -> None:
+        """Write the rows of trades that the ledger lacks, for at most about ``budget``."""
+        plan = self._plan()
+        deadline = self._clock.now() + budget
+        while plan and self._clock.now() < deadline:
+            try:
+                self._rebuild_one(plan[0])
+            except QuantbusError as error:
+                logger.debug("rebuilding the ledger goes on later: %s", error)
+                return
+            plan.popleft()
+
+    def _release_if_never_ordered(self, row: Execution) -> None:
+        # Killed between the decision and the order. In a dry run nobody else can hold such an order: try again.
+        if row.state is ExecutionState.ACCEPTED and is_acted_entry(row) and self._trade_of(row) is None:
+            self._journal.put(with_changes(row, {"state": ExecutionState.SEEN, "accepted_at": None}))
+
+    def _trade_of(self, row: Execution) -> TradeRecord | None:
+        if _is_entry(row):
+            trades = self._book.tagged(entry_tag(row.signal_id))
+            return trades[-1] if trades else None
+        return self._book.trade(row.trade_id) if row.trade_id is not None else None
+
+    def _plan(self) -> deque[_Missing]:
+        if self._missing is None:
+            self._missing = deque(
+                _missing_of(trade, order, signal_id)
+                for trade in self._book.latest(_TRADES_LOOKED_BACK)
+                for order in trade.orders
+                if (signal_id := signal_of_order(order)) is not None
+            )
+        return self._missing
+
+    def _rebuild_one(self, missing: _Missing) -> None:
+        row = self._journal.row(missing.signal_id) or self._row_on_bus(missing.signal_id)
+        if row is not None and is_final(row) and (missing.entry or not _is_entry(row)):
+            return  # only an exit may follow on an entry in the same row: a signal revised after it was traded
+        trade = self._book.trade(missing.trade_id)
+        published = self._signals.get(missing.signal_id)
+        if trade is None or published is None:
+            return
+        self._journal.put(self._row_from_trade(missing, trade, published), published.signal.ref_price)
+
+    def _row_on_bus(self, signal_id: str) -> Execution | None:
+        rows = [
+            row for row in self._ledger.of_signal(signal_id) if row.consumer_id == self._journal.consumer_id
+        ]
+        self._journal.adopt(rows)
+        return rows[0] if rows else None
+
+    def _row_from_trade(self, missing: _Missing, trade: TradeRecord, published: PublishedSignal) -> Execution:
+        traded = published.as_of(missing.placed_at) or published
+        former = self._journal.row(missing.signal_id)
+        row = former or seen(
+            traded,
+            None,
+            consumer_id=self._journal.consumer_id,
+            now=missing.placed_at,
+            rules=self._rules,
+        )
+        side: PositionSide = "short" if trade.is_short else "long"
+        action = entry_action(side) if missing.entry else exit_action(side)
+        row = with_changes(row, {"side": action, "trade_id": trade.id})
+        return settled(row, trade, traded.signal.ref_price)
+
+
+def is_entry_order(order: OrderRecord) -> bool:
+    """Tell whether a signal's order opens a position (its tag is the bare id)."""
+    return signal_of_entry_tag(order.ft_order_tag) is not None
+
+
+def _is_entry(row: Execution) -> bool:
+    return row.side in ("enter_long", "enter_short")
+
+
+def _missing_of(trade: TradeRecord, order: OrderRecord, signal_id: str) -> _Missing:
+    return _Missing(trade.id, signal_id, is_entry_order(order), order.order_date_utc)

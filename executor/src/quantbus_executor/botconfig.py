@@ -1,0 +1,139 @@
+"""A Freqtrade config for a dry run, made from the one that ships; pure.
+
+Sent to another address than the venue's own, every address of the venue is replaced: one that is left out would
+quietly reach the real exchange and mix its candles with the others.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_executor.settings import BLOCK
+
+__all__ = ["ApiServer", "DryRun", "dry_run_config", "venue_addresses"]
+
+_SHORTEST_SECRET = 32
+# ccxt's groups of Binance's REST API: the versions that each has, as V2, V3 … behind the name
+_GROUPS = {
+    "sapi": 4,
+    "fapiPublic": 3,
+    "fapiPrivate": 3,
+    "dapiPublic": 1,
+    "dapiPrivate": 2,
+    "eapiPublic": 1,
+    "eapiPrivate": 1,
+    "papi": 2,
+}
+_STREAMS = ("spot", "margin", "linear", "inverse", "stock", "option", "optionMarket", "optionPrivate", "papi")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiServer:
+    """Freqtrade's REST API on this machine. Secrets are made up for each bot, never shipped."""
+
+    port: int
+    password: str
+    jwt_secret: str
+    username: str = "quantbus"
+
+    def __post_init__(self) -> None:
+        """Refuse what Freqtrade would refuse later, or ought to."""
+        if not 0 < self.port < 65_536:
+            raise ConfigError(f"expected a port from 1 to 65535 for the bot's API, found {self.port!r}")
+        if not self.password:
+            raise ConfigError("expected a password for the bot's API, found none")
+        if len(self.jwt_secret) < _SHORTEST_SECRET:
+            raise ConfigError(
+                f"expected a JWT secret of at least {_SHORTEST_SECRET} characters, found {len(self.jwt_secret)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a dry run differs in from the config that ships; None keeps what that says."""
+
+    database: Path
+    venue_url: str | None = None
+    exchange: str | None = None
+    pairs: Sequence[str] = ()
+    timeframe: str | None = None
+    strategy_id: str | None = None
+    consumer_id: str | None = None
+    stake: float | None = None
+    max_open_trades: int | None = None
+    throttle_seconds: int | None = None
+    api: ApiServer | None = None
+
+
+def dry_run_config(base: Mapping[str, Any], run: DryRun) -> dict[str, Any]:
+    """Return ``base`` changed as ``run`` says; ``base`` itself is left alone.
+
+    Raises
+    ------
+    ConfigError
+        If ``base`` would trade with real money, the venue is given twice, or the timeframe is unknown.
+    """
+    if run.venue_url is not None and run.exchange not in (None, "binance"):
+        raise ConfigError(f"expected no exchange beside a venue's address, found {run.exchange!r}")
+    if base.get("dry_run") is not True:
+        raise ConfigError(f"expected a base config with dry_run true, found {base.get('dry_run')!r}")
+    config: dict[str, Any] = copy.deepcopy(dict(base))
+    config["db_url"] = f"sqlite:///{run.database.absolute()}"
+    exchange = config.setdefault("exchange", {})
+    _set(exchange, "name", run.exchange)
+    if run.pairs:
+        exchange["pair_whitelist"] = list(run.pairs)
+        config["max_open_trades"] = len(run.pairs)
+    if run.venue_url is not None:
+        exchange["enable_ws"] = False
+        exchange["ccxt_config"] = {"urls": venue_addresses(run.venue_url)}
+    _set(config, "timeframe", Timeframe.parse(run.timeframe).name if run.timeframe else None)
+    _set(config, "stake_amount", run.stake)
+    _set(config, "max_open_trades", run.max_open_trades)
+    _set(config.setdefault(BLOCK, {}), "strategy_id", run.strategy_id)
+    _set(config[BLOCK], "consumer_id", run.consumer_id)
+    _set(config.setdefault("internals", {}), "process_throttle_secs", run.throttle_seconds)
+    if run.api is not None:
+        config["api_server"] = _api_block(run.api)
+    return config
+
+
+def venue_addresses(url: str) -> dict[str, Any]:
+    """Return ccxt's ``urls`` for a venue that speaks Binance's API at ``url``."""
+    base = url.rstrip("/")
+    if not base.startswith(("http://", "https://")):
+        raise ConfigError(f"expected an address such as http://127.0.0.1:8765, found {url!r}")
+    stream = "ws" + base.removeprefix("http")
+    api: dict[str, Any] = {"public": f"{base}/api/v3", "private": f"{base}/api/v3", "v1": f"{base}/api/v1"}
+    for group, versions in _GROUPS.items():
+        path = group.removesuffix("Public").removesuffix("Private")
+        for version in range(1, versions + 1):
+            api[group if version == 1 else f"{group}V{version}"] = f"{base}/{path}/v{version}"
+    api |= {"fapiData": f"{base}/futures/data", "dapiData": f"{base}/futures/data"}
+    calls = {"spot": "ws-api/v3", "linear": "ws-fapi/v1", "inverse": "ws-dapi/v1"}
+    api["ws"] = {name: f"{stream}/stream" for name in _STREAMS}
+    api["ws"]["ws-api"] = {name: f"{stream}/{path}" for name, path in calls.items()}
+    return {"api": api}
+
+
+def _api_block(api: ApiServer) -> dict[str, Any]:
+    return {
+        "enabled": True,
+        "listen_ip_address": "127.0.0.1",
+        "listen_port": api.port,
+        "username": api.username,
+        "password": api.password,
+        "jwt_secret_key": api.jwt_secret,
+        "verbosity": "error",
+        "enable_openapi": False,
+        "CORS_origins": [],
+    }
+
+
+def _set(block: dict[str, Any], key: str, value: object) -> None:
+    if value is not None:
+        block[key] = value

@@ -1,0 +1,165 @@
+"""The ledger as this bot keeps it: every row's newest state, and an outbox to the bus.
+
+Nothing here raises into Freqtrade. A row that the bus did not take stays in the outbox and is sent again with the
+next loop. Freqtrade calls back from two threads (its loop and its REST API), so rows are kept under a lock.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quantbus_contracts.errors import BusUnavailable, QuantbusError
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.execution_writer import ExecutionWriter as MongoExecutionWriter
+from quantbus_contracts.ports import ExecutionWriter
+from quantbus_contracts.schema import Execution, ExecutionState
+from quantbus_executor.ledger import is_final
+
+__all__ = ["Journal", "open_journal"]
+
+logger = logging.getLogger(__name__)
+_MOST_ROWS = 10_000
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    row: Execution
+    ref_price: float | None
+
+
+class Journal:
+    """Rows by signal id. What is stored is what was decided; sending it is another matter."""
+
+    def __init__(self, writer: ExecutionWriter, consumer_id: str, *, most_rows: int = _MOST_ROWS) -> None:
+        """Send through ``writer``; keep at most ``most_rows`` in memory."""
+        self._writer = writer
+        self.consumer_id = consumer_id
+        self._most_rows = most_rows
+        self._entries: dict[str, _Entry] = {}
+        self._open: set[str] = set()
+        self._outbox: dict[str, Execution] = {}
+        self._lock = threading.RLock()
+
+    def row(self, signal_id: str) -> Execution | None:
+        """Return the newest state of a signal; None if it was never seen."""
+        with self._lock:
+            entry = self._entries.get(signal_id)
+            return entry.row if entry else None
+
+    def ref_price(self, signal_id: str) -> float | None:
+        """Return the price that the signal was computed at, where it named one."""
+        with self._lock:
+            entry = self._entries.get(signal_id)
+            return entry.ref_price if entry else None
+
+    def put(self, row: Execution, ref_price: float | None = None) -> None:
+        """Keep a row's newest state and lay it into the outbox, unless it is the same already."""
+        with self._lock:
+            former = self._entries.get(row.signal_id)
+            if former is not None and former.row == row:
+                return
+            known = former.ref_price if former else None
+            self._store(row, ref_price if ref_price is not None else known)
+            _tell(row, former.row if former else None)
+            self._outbox.pop(row.signal_id, None)
+            self._outbox[row.signal_id] = row
+            self._forget_surplus()
+
+    def adopt(self, rows: Sequence[Execution]) -> None:
+        """Take over rows as they stand on the bus, where nothing newer is known here."""
+        with self._lock:
+            for row in rows:
+                if row.consumer_id == self.consumer_id and row.signal_id not in self._entries:
+                    self._store(row, None)
+
+    def unsettled(self) -> list[Execution]:
+        """Return the rows that were acted upon and are not final."""
+        with self._lock:
+            return [row for row in self._open_rows() if row.state is not ExecutionState.SEEN]
+
+    def waiting_of(self, pair: str) -> list[Execution]:
+        """Return a pair's rows that were seen and nothing more."""
+        with self._lock:
+            return [row for row in self._open_rows() if row.pair == pair and row.state is ExecutionState.SEEN]
+
+    @property
+    def unsent(self) -> int:
+        """How many rows the bus has not taken yet."""
+        with self._lock:
+            return len(self._outbox)
+
+    def flush(self) -> bool:
+        """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused."""
+        while batch := self._oldest_unsent():
+            try:
+                self._writer.record(batch)
+            except BusUnavailable as error:
+                logger.debug("%d ledger rows wait for the bus: %s", self.unsent, error)
+                return False
+            except QuantbusError:
+                return self._flush_singly(batch)
+            self._sent(batch)
+        return True
+
+    def _flush_singly(self, batch: Sequence[Execution]) -> bool:
+        """Send rows one by one, so that one that the bus refuses does not hold up the others for ever."""
+        for row in batch:
+            try:
+                self._writer.record([row])
+            except BusUnavailable:
+                return False
+            except QuantbusError as error:
+                logger.error(
+                    "the bus refuses the ledger row of signal %s (dropped): %s", row.signal_id, error
+                )
+            self._sent([row])
+        return True
+
+    def _open_rows(self) -> list[Execution]:
+        return [self._entries[signal_id].row for signal_id in self._open]
+
+    def _store(self, row: Execution, ref_price: float | None) -> None:
+        self._entries[row.signal_id] = _Entry(row, ref_price)
+        (self._open.discard if is_final(row) else self._open.add)(row.signal_id)
+
+    def _oldest_unsent(self) -> list[Execution]:
+        with self._lock:
+            return list(self._outbox.values())[:_BATCH]
+
+    def _sent(self, rows: Sequence[Execution]) -> None:
+        with self._lock:
+            for row in rows:
+                if self._outbox.get(row.signal_id) == row:  # unless it changed while it was on its way
+                    del self._outbox[row.signal_id]
+
+    def _forget_surplus(self) -> None:
+        surplus = len(self._entries) - self._most_rows
+        if surplus > 0:
+            settled = [name for name, entry in self._entries.items() if is_final(entry.row)]
+            for name in [name for name in settled if name not in self._outbox][:surplus]:
+                del self._entries[name]
+        while len(self._outbox) > self._most_rows:
+            dropped = next(iter(self._outbox))
+            del self._outbox[dropped]
+            logger.error("the outbox is full: the ledger row of signal %s is lost", dropped)
+
+
+def _tell(row: Execution, former: Execution | None) -> None:
+    if former is None or (row.state, row.reason) != (former.state, former.reason):
+        logger.info(
+            "%s %s of %s (signal %s, version %d): %s%s",
+            row.pair,
+            row.side or "signal",
+            row.ts.isoformat(),
+            row.signal_id,
+            row.version,
+            row.state.value,
+            f" ({row.reason})" if row.reason else "",
+        )
+
+
+def open_journal(connection: Connection, consumer_id: str) -> Journal:
+    """Return the journal that sends its rows over ``connection``."""
+    return Journal(MongoExecutionWriter(connection), consumer_id)

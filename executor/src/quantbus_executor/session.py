@@ -1,0 +1,120 @@
+"""The one follower of this process: made when the bot starts, replaced (and its sockets closed) on a reload.
+
+It lives here and not on the strategy object, which hyperopt pickles and a reload throws away.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from quantbus_contracts.clock import Clock, SystemClock
+from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.mongo.execution_reader import ExecutionReader
+from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+from quantbus_contracts.mongo.signal_reader import SignalReader
+from quantbus_executor.book import TradeBook
+from quantbus_executor.bookkeeping import Bookkeeper
+from quantbus_executor.feed import SignalFeed
+from quantbus_executor.follower import SignalFollower
+from quantbus_executor.gate import EntryGate
+from quantbus_executor.heartbeat import Pulse
+from quantbus_executor.journal import open_journal
+from quantbus_executor.settings import ExecutorSettings
+
+__all__ = ["FOLLOWING", "Session", "build_follower"]
+
+logger = logging.getLogger(__name__)
+_SIGNALS = "crypto_signals"
+
+
+def build_follower(
+    settings: ExecutorSettings, connection: Connection, book: TradeBook, clock: Clock
+) -> SignalFollower:
+    """Put a follower together over one connection."""
+    signals = SignalReader(connection)
+    journal = open_journal(connection, settings.consumer_id)
+    return SignalFollower(
+        feed=SignalFeed(
+            signals,
+            clock,
+            strategy_id=settings.strategy_id,
+            timeframe=settings.timeframe,
+            clock_skew=settings.rules.clock_skew,
+            max_answer_age=settings.max_answer_age,
+        ),
+        journal=journal,
+        gate=EntryGate(book, journal),
+        bookkeeper=Bookkeeper(
+            book,
+            journal,
+            signals=signals,
+            ledger=ExecutionReader(connection),
+            clock=clock,
+            rules=settings.rules,
+        ),
+        book=book,
+        pulse=Pulse(HeartbeatStore(connection), settings.consumer_id, clock.now()),
+        rules=settings.rules,
+    )
+
+
+class Session:
+    """Holds the follower between callbacks."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._connection: Connection | None = None
+        self._follower: SignalFollower | None = None
+
+    def start(self, config: Mapping[str, Any], book: TradeBook, mode: str) -> None:
+        """Begin to follow as Freqtrade's ``config`` says; ends what an earlier start began.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is wrong, or the bot runs in a ``mode`` (Freqtrade's run mode) that is not supported.
+        """
+        self.stop()
+        if mode != "dry_run":
+            raise ConfigError(
+                f"ExternalSignalStrategy follows signals in `freqtrade trade --dry-run` only, found run mode "
+                f"{mode!r}: stored signals are not replayed into backtests, and an order with real money "
+                "needs a claim that survives a crash"
+            )
+        settings = ExecutorSettings.load(config)
+        self._connection = connect(
+            settings.mongo,
+            app=f"executor-{settings.consumer_id}",
+            timeout_seconds=settings.query_timeout.total_seconds(),
+            renamed={_SIGNALS: settings.collection},
+        )
+        self._follower = build_follower(settings, self._connection, book, SystemClock())
+        logger.info(
+            "following strategy %s (%s bars) as consumer %s",
+            settings.strategy_id,
+            settings.timeframe,
+            settings.consumer_id,
+        )
+
+    def stop(self) -> None:
+        """Close the sockets and forget the follower; may be called at any time."""
+        connection, self._connection, self._follower = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+    @property
+    def follower(self) -> SignalFollower:
+        """The follower.
+
+        Raises
+        ------
+        ConfigError
+            If the bot was not started.
+        """
+        if self._follower is None:
+            raise ConfigError("expected a started bot, found none: nothing is followed yet")
+        return self._follower
+
+
+FOLLOWING = Session()

@@ -1,0 +1,165 @@
+"""Settings of one consumer: from ``EXT_SIG_*``, then Freqtrade's own config, then ``QUANTBUS_*``."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.runtime.settings import MongoSettings, check_environment, load_settings
+from quantbus_contracts.timeframe import Timeframe
+
+__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings"]
+
+BLOCK = "external_signal"
+"""The block of Freqtrade's config.json that is ours."""
+
+_PREFIX = "EXT_SIG_"
+ENVIRONMENT_NAMES: Mapping[str, str] = {
+    f"{_PREFIX}MONGO_URI": "mongo_uri",
+    f"{_PREFIX}DB": "db",
+    f"{_PREFIX}COLLECTION": "collection",
+    f"{_PREFIX}STRATEGY_ID": "strategy_id",
+    f"{_PREFIX}CONSUMER_ID": "consumer_id",
+    f"{_PREFIX}QUERY_TIMEOUT_MS": "query_timeout_ms",
+}
+"""Environment variables, each with the key of the block that it outranks."""
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+CollectionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+
+
+class _Rules(BaseModel):
+    """``external_signal.rules``: how late and from which score on to act; see `TradingRules`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tolerance_bars: Annotated[int, Field(ge=0, le=1_000)] = 1
+    max_delay_seconds: Seconds | None = None
+    max_age_seconds: Seconds | None = None
+    act_on_old_exits: bool = True
+    replay_database: bool = False
+    clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
+    score_entry: float = 0.5
+    score_exit: float = 0.0
+
+    def trading_rules(self) -> TradingRules:
+        return TradingRules(
+            tolerance_bars=self.tolerance_bars,
+            max_delay=_duration(self.max_delay_seconds),
+            max_age_from_available=_duration(self.max_age_seconds),
+            act_on_old_exits=self.act_on_old_exits,
+            accept_replay=self.replay_database,
+            clock_skew=timedelta(seconds=self.clock_skew_seconds),
+            score_entry=self.score_entry,
+            score_exit=self.score_exit,
+        )
+
+
+class _Block(BaseModel):
+    """``external_signal`` with the environment laid over it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mongo_uri: SecretStr | None = None
+    db: DatabaseName | None = None
+    collection: CollectionName = "crypto_signals"
+    strategy_id: Identifier
+    consumer_id: Identifier
+    query_timeout_ms: Annotated[int, Field(ge=20, le=5_000)] = 300
+    max_answer_age_seconds: Seconds = 30.0
+    rules: _Rules = _Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSettings:
+    """What one bot needs to know to follow one strategy's signals.
+
+    Attributes
+    ----------
+    consumer_id
+        Who this bot is in the ledger; chosen by a person, the same across restarts, never made up.
+    query_timeout
+        Greatest time for one question to the bus; the bot's loop waits for it.
+    max_answer_age
+        How old the bus's last answer may be for an entry to be confirmed.
+    """
+
+    strategy_id: str
+    consumer_id: str
+    timeframe: Timeframe
+    mongo: MongoSettings
+    collection: str
+    query_timeout: timedelta
+    max_answer_age: timedelta
+    rules: TradingRules
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Self:
+        """Read Freqtrade's ``config`` and the environment.
+
+        Raises
+        ------
+        ConfigError
+            Naming each key or variable that is missing, unknown or wrong.
+        """
+        env = os.environ if environment is None else environment
+        check_environment(env)
+        block = _read_block(config, env)
+        mongo = load_settings(
+            MongoSettings,
+            mongo_uri=block.mongo_uri.get_secret_value() if block.mongo_uri else None,
+            signals_db=block.db,
+        )
+        return cls(
+            strategy_id=block.strategy_id,
+            consumer_id=block.consumer_id,
+            timeframe=Timeframe.parse(str(config.get("timeframe"))),
+            mongo=mongo,
+            collection=block.collection,
+            query_timeout=timedelta(milliseconds=block.query_timeout_ms),
+            max_answer_age=timedelta(seconds=block.max_answer_age_seconds),
+            rules=block.rules.trading_rules(),
+        )
+
+
+def _read_block(config: Mapping[str, Any], env: Mapping[str, str]) -> _Block:
+    block = config.get(BLOCK, {})
+    if not isinstance(block, Mapping):
+        raise ConfigError(f"{BLOCK}: expected a block of settings in Freqtrade's config, found {block!r}")
+    _refuse_unknown(env)
+    outranking = {key: env[name] for name, key in ENVIRONMENT_NAMES.items() if env.get(name)}
+    try:
+        return _Block(**{**block, **outranking})
+    except ValidationError as error:
+        lines = [_told(item["loc"], item["type"], item["msg"]) for item in error.errors(include_input=False)]
+        raise ConfigError("the settings of the executor are wrong:\n  " + "\n  ".join(lines)) from None
+
+
+def _refuse_unknown(env: Mapping[str, str]) -> None:
+    for name in sorted(name for name in env if name.startswith(_PREFIX) and name not in ENVIRONMENT_NAMES):
+        near = get_close_matches(name, ENVIRONMENT_NAMES, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"expected one of {', '.join(ENVIRONMENT_NAMES)}, found {name}{hint}")
+
+
+def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:
+    path = ".".join(str(part) for part in where)
+    variable = {key: name for name, key in ENVIRONMENT_NAMES.items()}.get(path)
+    also = f" (or {variable})" if variable else ""
+    if kind == "missing":
+        return f"{BLOCK}.{path}{also}: expected a name that you choose, found none"
+    if kind == "extra_forbidden":
+        return f"{BLOCK}.{path}: unknown; known are {', '.join(_Block.model_fields)}"
+    return f"{BLOCK}.{path}{also}: {message}"
+
+
+def _duration(seconds: float | None) -> timedelta | None:
+    return timedelta(seconds=seconds) if seconds is not None else None
