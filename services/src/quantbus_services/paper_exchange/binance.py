@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.paper_exchange.intrabar import STEPS
 from quantbus_services.paper_exchange.listings import Listing
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.queries import Query
@@ -239,8 +240,7 @@ def aggregate_trades(market: Market, query: Query, now_ms: int) -> list[dict[str
         trades = _newest_trades(market, listing, limit, last, now_ms)
     else:
         start = max(start, market.first_open(listing.name, market.source.base))
-        until = min(last, time_of(number_at(start, bar_ms) + limit + 1, bar_ms))
-        trades = market.trades(listing.name, start, until, now_ms)[:limit]
+        trades = _oldest_trades(market, listing, (start, min(last, now_ms)), limit, now_ms)
     return [
         {
             "a": trade.number,
@@ -254,6 +254,19 @@ def aggregate_trades(market: Market, query: Query, now_ms: int) -> list[dict[str
         }
         for trade in trades
     ]
+
+
+def _oldest_trades(
+    market: Market, listing: Listing, bounds: tuple[int, int], limit: int, now_ms: int
+) -> list[Trade]:
+    first, last = bounds
+    reach = limit
+    while True:  # quiet minutes have fewer trades than numbers
+        until = min(last, first + reach * market.source.base.seconds * 1000 // STEPS)
+        trades = market.trades(listing.name, first, until, now_ms)
+        if len(trades) >= limit or until >= last:
+            return trades[:limit]
+        reach *= 4
 
 
 def _newest_trades(market: Market, listing: Listing, limit: int, last_ms: int, now_ms: int) -> list[Trade]:

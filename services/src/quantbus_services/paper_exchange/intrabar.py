@@ -5,8 +5,8 @@ through both extremes to the close. When the extremes come, and which comes firs
 open time alone and never by its prices, so that the order does not give the close away.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import pairwise
 
 from quantbus_services.paper_exchange.listings import Listing
 from quantbus_services.paper_exchange.series import Bar
@@ -19,20 +19,35 @@ STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Corners of the price path: (share of the bar, price), from (0, open) to (1, close)."""
+    """Corners of the price path, from the open at 0 to the close at 1.
 
-    corners: tuple[tuple[float, float], ...]
+    Attributes
+    ----------
+    shares
+        When each corner is reached, as a share of the bar.
+    ticks
+        The price there, in ticks.
+    scale
+        Ticks in one unit of quote currency.
+    """
+
+    shares: tuple[float, ...]
+    ticks: tuple[int, ...]
+    scale: int
 
     def price(self, share: float) -> float:
-        """Return the price after ``share`` (0..1) of the bar."""
-        for (start, before), (end, after) in pairwise(self.corners):
-            if share < end:
-                return before + (after - before) * (share - start) / (end - start)
-        return self.corners[-1][1]
+        """Return the price after ``share`` (0..1) of the bar; a corner's price not before the corner."""
+        behind = bisect_right(self.shares, share) - 1
+        if behind == len(self.shares) - 1:
+            return self.ticks[-1] / self.scale
+        start, end = self.shares[behind : behind + 2]
+        before, after = self.ticks[behind : behind + 2]
+        return (before + int((after - before) * (share - start) / (end - start))) / self.scale
 
     def passed(self, share: float) -> list[float]:
-        """Return the prices of the corners that lie behind, and the price now."""
-        return [price for at, price in self.corners if at <= share] + [self.price(share)]
+        """Return the prices of the corners that lie behind, and last the price now."""
+        behind = bisect_right(self.shares, share)
+        return [ticks / self.scale for ticks in self.ticks[:behind]] + [self.price(share)]
 
 
 def _mix(number: int) -> int:
@@ -44,30 +59,29 @@ def _mix(number: int) -> int:
     return number ^ (number >> 31)
 
 
-def path_of(bar: Bar) -> Path:
+def path_of(bar: Bar, listing: Listing) -> Path:
     """Return the price path of a finished bar."""
     chance = _mix(bar.open_time)
     early = (8 + chance % 20) / STEPS
     late = (34 + (chance >> 16) % 20) / STEPS
     first, second = (bar.low, bar.high) if (chance >> 32) & 1 else (bar.high, bar.low)
-    return Path(((0.0, bar.open), (early, first), (late, second), (1.0, bar.close)))
+    scale = 10**listing.price_decimals
+    ticks = tuple(round(price * scale) for price in (bar.open, first, second, bar.close))
+    return Path((0.0, early, late, 1.0), ticks, scale)
 
 
 def seen_at(bar: Bar, share: float, listing: Listing) -> Bar:
     """Return what is known of ``bar`` after ``share`` of its time (0 <= share < 1).
 
-    Prices between corners are rounded to the tick. Neither the final high nor the final low shows before
-    the path reaches it, nor the close before the end.
+    Neither the final high nor the final low shows before the path reaches it, nor the close before the end.
     """
-    behind = path_of(bar).passed(share)
-    now = min(max(round(behind[-1], listing.price_decimals), bar.low), bar.high)
-    seen = [*behind[:-1], now]
+    seen = path_of(bar, listing).passed(share)
     return Bar(
         open_time=bar.open_time,
         open=bar.open,
         high=max(seen),
         low=min(seen),
-        close=now,
+        close=seen[-1],
         volume=round(bar.volume * share, listing.amount_decimals),
         quote_volume=bar.quote_volume * share,
     )

@@ -43,12 +43,12 @@ def trades_of(bar: Bar, bar_ms: int, listing: Listing) -> list[Trade]:
     if amount <= 0:
         last = first + STEPS - 1
         return [Trade(last, time_of(last, bar_ms), bar.close, bar.volume, is_sale=False)]
-    path = path_of(bar)
+    path = path_of(bar, listing)
     trades = []
     before = bar.open
     for step in range(1, STEPS + 1):
         number = first + step - 1
-        price = min(max(round(path.price(step / STEPS), listing.price_decimals), bar.low), bar.high)
+        price = path.price(step / STEPS)
         trades.append(Trade(number, time_of(number, bar_ms), price, amount, is_sale=price < before))
         before = price
     return trades
