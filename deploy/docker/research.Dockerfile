@@ -1,0 +1,33 @@
+# The research worker. Build from the root of the repository.
+FROM python:3.12-slim-bookworm AS build
+RUN pip install --no-cache-dir uv==0.13.9
+ENV UV_PROJECT_ENVIRONMENT=/opt/quantbus \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_LINK_MODE=copy \
+    UV_COMPILE_BYTECODE=1
+WORKDIR /src
+# Dependencies first: this layer is built again only when the lock changes.
+COPY pyproject.toml uv.lock ./
+COPY contracts/pyproject.toml contracts/README.md contracts/
+COPY services/pyproject.toml services/README.md services/
+COPY research/pyproject.toml research/README.md research/
+COPY executor/pyproject.toml executor/README.md executor/
+RUN uv sync --frozen --no-dev --no-install-workspace --package quantbus-research
+COPY contracts/src contracts/src
+COPY research/src research/src
+RUN uv sync --frozen --no-dev --no-editable --package quantbus-research
+
+FROM python:3.12-slim-bookworm
+# LightGBM is built against GNU's OpenMP and does not bring it.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --create-home --home-dir /var/lib/quantbus quantbus
+COPY --from=build /opt/quantbus /opt/quantbus
+COPY deploy/docker/probe.py /usr/local/bin/probe.py
+ENV PATH=/opt/quantbus/bin:$PATH \
+    QUANTBUS_HOME=/var/lib/quantbus \
+    PYTHONUNBUFFERED=1
+USER quantbus
+WORKDIR /var/lib/quantbus
+ENTRYPOINT ["quantbus"]

@@ -1,0 +1,29 @@
+# Ingestion, monitor, paper exchange and `quantbus bus init`. Build from the root of the repository.
+FROM python:3.12-slim-bookworm AS build
+RUN pip install --no-cache-dir uv==0.13.9
+ENV UV_PROJECT_ENVIRONMENT=/opt/quantbus \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_LINK_MODE=copy \
+    UV_COMPILE_BYTECODE=1
+WORKDIR /src
+# Dependencies first: this layer is built again only when the lock changes.
+COPY pyproject.toml uv.lock ./
+COPY contracts/pyproject.toml contracts/README.md contracts/
+COPY services/pyproject.toml services/README.md services/
+COPY research/pyproject.toml research/README.md research/
+COPY executor/pyproject.toml executor/README.md executor/
+RUN uv sync --frozen --no-dev --no-install-workspace --package quantbus-services
+COPY contracts/src contracts/src
+COPY services/src services/src
+RUN uv sync --frozen --no-dev --no-editable --package quantbus-services
+
+FROM python:3.12-slim-bookworm
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/quantbus quantbus
+COPY --from=build /opt/quantbus /opt/quantbus
+COPY deploy/docker/probe.py /usr/local/bin/probe.py
+ENV PATH=/opt/quantbus/bin:$PATH \
+    QUANTBUS_HOME=/var/lib/quantbus \
+    PYTHONUNBUFFERED=1
+USER quantbus
+WORKDIR /var/lib/quantbus
+ENTRYPOINT ["quantbus"]
