@@ -49,7 +49,7 @@ class DemoOptions:
 async def run_demo(options: DemoOptions, clock: Clock, console: Console) -> int:
     """Run the demonstration; return 0 after a full round trip, 1 if a process died or none came in time."""
     started = clock.now()
-    display = Display(console, lambda: clock.now() - started)
+    display = Display(console, clock)
     user_data = bot_user_data()
     home = Path(tempfile.mkdtemp(prefix="quantbus-demo-"))
     keep = False

@@ -1,12 +1,13 @@
 """What the demo shows: a line for each thing as it happens, and the tables at the end."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from quantbus_contracts.clock import Clock
 from quantbus_services.local.story import Journey, Scene, Trade
 
 __all__ = ["Display"]
@@ -15,16 +16,20 @@ __all__ = ["Display"]
 class Display:
     """Prints each fact once, with the seconds since the start."""
 
-    def __init__(self, console: Console, elapsed: Callable[[], timedelta]) -> None:
-        """Print to ``console``; ``elapsed`` gives the time since the start."""
+    def __init__(self, console: Console, clock: Clock) -> None:
+        """Print to ``console``, with the time since now."""
         self._console = console
-        self._elapsed = elapsed
+        self._clock = clock
+        self._started = clock.now()
+        self._from = self._started - timedelta(minutes=3)
         self._told: set[object] = set()
 
     def say(self, text: str, *, mark: str = "•") -> None:
         """Print one line with the time."""
         self._console.print(
-            f"[dim]{self._elapsed().total_seconds():6.1f} s[/] {mark} {text}", highlight=False, soft_wrap=True
+            f"[dim]{(self._clock.now() - self._started).total_seconds():6.1f} s[/] {mark} {text}",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def once(self, key: object, text: str, *, mark: str = "•") -> bool:
@@ -78,42 +83,43 @@ class Display:
 
     def journeys(self, rows: list[Journey]) -> None:
         """Print one table row per signal: seconds after its bar closed."""
-        table = Table(title="each signal's way, in seconds after its bar closed", title_justify="left")
-        for name in ("bar close", "pair", "action", "score"):
+        table = _table("each signal's way: seconds after its bar closed")
+        for name in ("bar closed", "pair", "action"):
             table.add_column(name, no_wrap=True)
-        for name in ("available", "seen", "ordered", "filled"):
+        for name in ("score", "available", "seen", "ordered", "filled"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("outcome")
+        table.add_column("outcome", no_wrap=True)
         for row in rows:
             table.add_row(
-                f"{row.closed_at:%H:%M:%S}",
+                f"{row.closed_at:%H:%M}",
                 row.pair,
                 row.action,
                 f"{row.score:+.2f}" if row.score is not None else "",
                 *(_seconds(value) for value in (row.available, row.seen, row.ordered, row.filled)),
-                f"{row.state} {row.reason}".strip(),
+                f"{row.state} {row.reason}".strip() if row.state != "filled" else row.state,
             )
         self._console.print(table)
 
     def trades(self, trades: tuple[Trade, ...], currency: str) -> None:
         """Print the trades as Freqtrade tells them."""
-        table = Table(title="trades in Freqtrade's dry run", title_justify="left")
-        for name in ("trade", "pair", "opened", "closed"):
+        table = _table("trades in Freqtrade's dry run")
+        for name in ("#", "pair", "opened", "closed"):
             table.add_column(name, no_wrap=True)
-        for name in ("entry", "exit", f"profit {currency}", "profit"):
+        for name in ("entry", "exit", currency, "profit"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("left because")
+        table.add_column("left because", no_wrap=True)
         for trade in trades:
+            closed = not trade.is_open
             table.add_row(
                 str(trade.trade_id),
                 trade.pair,
                 trade.opened_at[11:19],
-                (trade.closed_at or "still open")[11:19] if trade.closed_at else "still open",
-                f"{trade.open_rate:,.4f}",
-                f"{trade.close_rate:,.4f}" if trade.close_rate and not trade.is_open else "",
-                f"{trade.profit:+,.4f}" if trade.profit is not None and not trade.is_open else "",
-                f"{trade.profit_ratio:+.3%}" if trade.profit_ratio is not None and not trade.is_open else "",
-                (trade.exit_reason or "") if not trade.is_open else "",
+                (trade.closed_at or "")[11:19] if closed else "still open",
+                f"{trade.open_rate:,.2f}",
+                f"{trade.close_rate:,.2f}" if closed and trade.close_rate else "",
+                f"{trade.profit:+,.2f}" if closed and trade.profit is not None else "",
+                f"{trade.profit_ratio:+.2%}" if closed and trade.profit_ratio is not None else "",
+                (trade.exit_reason or "") if closed else "",
             )
         self._console.print(table)
 
@@ -132,6 +138,10 @@ class Display:
     def line(self, text: str) -> None:
         """Print a plain line."""
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _seconds(value: float | None) -> str:

@@ -56,8 +56,7 @@ async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
     if plan.data and plan.home.exists():
         shutil.rmtree(plan.home)  # recorded bars are shifted anew at every start and must not meet older ones
     plan.home.mkdir(parents=True, exist_ok=True)
-    started = clock.now()
-    display = Display(console, lambda: clock.now() - started)
+    display = Display(console, clock)
     try:
         stack = await start_stack(plan, display, bot_user_data())
     except (ChildDied, TimeoutError) as error:
