@@ -1,0 +1,11 @@
+"""A small recipe for tests: the demo's, with less history and fewer trees."""
+
+from quantbus_research.factors import catalogue
+from quantbus_research.settings import Recipe, find_recipe, load_recipe
+
+SMALL = ("data.train_bars=400", "data.min_train_bars=100", "model.rounds=10", "model.retrain_bars=1000000")
+
+
+def make_recipe(*overrides: str) -> Recipe:
+    """Return the demo recipe, made small, with overrides."""
+    return load_recipe(find_recipe("demo"), factors=frozenset(catalogue()), overrides=[*SMALL, *overrides])
