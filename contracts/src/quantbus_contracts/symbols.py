@@ -23,7 +23,7 @@ __all__ = ["Instrument", "InstrumentCatalogue", "MarketType"]
 MarketType = Literal["spot", "swap", "future"]
 _CODE = re.compile(r"[^\s:/]+")
 _PAIR = re.compile(
-    r"(?P<base>[^\s:/]+)/(?P<quote>[^\s:/]+?)(?::(?P<settle>[^\s:/]+?)(?:-(?P<expiry>\d{6}))?)?"
+    r"(?P<base>[^\s:/]+)/(?P<quote>[^\s:/]+?)(?::(?P<settle>[^\s:/-]+)(?:-(?P<expiry>\d{6}))?)?"
 )
 
 
