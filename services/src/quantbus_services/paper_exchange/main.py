@@ -32,9 +32,9 @@ def run(settings: PaperSettings, announce: Callable[[str, Market], None]) -> int
     app = create_app(market, clock)
 
     def on_ready() -> None:
-        write_ready_file()
         _log.info("serving", url=url, data=market.kind, origin=market.source.origin)
         announce(url, market)
+        write_ready_file()
 
     with (
         socket,

@@ -11,11 +11,11 @@ cents = st.integers(1, 100_000)
 @st.composite
 def bars(draw: st.DrawFn) -> Bar:
     low, *body, high = sorted(draw(st.lists(cents, min_size=4, max_size=4)))
-    open_, close = body if draw(st.booleans()) else reversed(body)
+    open_, close = body if draw(st.booleans()) else body[::-1]
     minute = draw(st.integers(0, 10_000))
     volume = draw(st.integers(0, 10_000)) / 1000
-    prices = [price / 100 for price in (open_, high, low, close)]
-    return Bar(START + minute * MINUTE, *prices, volume, volume * 50)
+    opened = START + minute * MINUTE
+    return Bar(opened, open_ / 100, high / 100, low / 100, close / 100, volume, volume * 50)
 
 
 shares = st.integers(0, MINUTE - 1).map(lambda elapsed: elapsed / MINUTE)
