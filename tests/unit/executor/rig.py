@@ -1,0 +1,208 @@
+"""A bot without Freqtrade: fakes of its trades, and a driver that calls back in Freqtrade's order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pandas as pd
+
+from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.schema import Execution, PublishedSignal
+from quantbus_contracts.testing import (
+    FakeExecutionStore,
+    FakeHeartbeatStore,
+    FakeSignalStore,
+    FrozenClock,
+    make_signal,
+)
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_executor.bookkeeping import Bookkeeper
+from quantbus_executor.feed import SignalFeed
+from quantbus_executor.follower import SignalFollower
+from quantbus_executor.gate import EntryGate
+from quantbus_executor.heartbeat import Pulse
+from quantbus_executor.journal import Journal
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+PAIR = "BTC/USDT"
+PAIRS = (PAIR, "ETH/USDT")
+ONE_MINUTE = Timeframe.parse("1m")
+
+
+@dataclass
+class FakeOrder:
+    """An order as Freqtrade shows it; filled at once unless told otherwise."""
+
+    order_id: str
+    ft_order_side: str
+    ft_order_tag: str | None
+    order_date_utc: datetime
+    ft_is_open: bool = False
+    safe_price: float = 100.0
+    safe_filled: float = 1.0
+    order_filled_utc: datetime | None = None
+
+
+@dataclass
+class FakeTrade:
+    """A trade as Freqtrade shows it."""
+
+    id: int
+    pair: str
+    enter_tag: str | None
+    open_date_utc: datetime
+    is_open: bool = True
+    is_short: bool = False
+    orders: list[FakeOrder] = field(default_factory=list)
+    custom_data: dict[str, Any] = field(default_factory=dict)
+
+    def get_custom_data(self, key: str, default: Any = None) -> Any:
+        return self.custom_data.get(key, default)
+
+    def set_custom_data(self, key: str, value: Any) -> None:
+        self.custom_data[key] = value
+
+
+@dataclass
+class FakeBook:
+    """Freqtrade's trades: survives a restart of the bot, as its SQLite file does."""
+
+    trades: list[FakeTrade] = field(default_factory=list)
+
+    def open_trades(self) -> Sequence[FakeTrade]:
+        return [trade for trade in self.trades if trade.is_open]
+
+    def tagged(self, tag: str) -> Sequence[FakeTrade]:
+        return [trade for trade in self.trades if trade.enter_tag == tag]
+
+    def trade(self, trade_id: int) -> FakeTrade | None:
+        return next((trade for trade in self.trades if trade.id == trade_id), None)
+
+    def latest(self, count: int) -> Sequence[FakeTrade]:
+        return self.trades[::-1][:count]
+
+
+class Rig:
+    """One bus, one venue, one bot that can be killed and started again."""
+
+    def __init__(self, rules: TradingRules | None = None) -> None:
+        self.rules = rules or TradingRules()
+        self.clock = FrozenClock()
+        self.bus = FakeSignalStore(clock=self.clock)
+        self.ledger = FakeExecutionStore()
+        self.beats = FakeHeartbeatStore()
+        self.book = FakeBook()
+        self.places_orders = True
+        self.fills_orders = True
+        self._numbers = count(1)
+        self.start()
+
+    def start(self) -> None:
+        """Start the bot with an empty memory, as after a SIGKILL."""
+        self.journal = Journal(self.ledger, "bot")
+        self.feed = SignalFeed(
+            self.bus,
+            self.clock,
+            strategy_id="test",
+            timeframe=ONE_MINUTE,
+            clock_skew=self.rules.clock_skew,
+            max_answer_age=30 * SECOND,
+        )
+        self.follower = SignalFollower(
+            feed=self.feed,
+            journal=self.journal,
+            gate=EntryGate(self.book, self.journal),
+            bookkeeper=Bookkeeper(
+                self.book,
+                self.journal,
+                signals=self.bus,
+                ledger=self.ledger,
+                clock=self.clock,
+                rules=self.rules,
+            ),
+            book=self.book,
+            pulse=Pulse(self.beats, "bot", self.clock.now()),
+            rules=self.rules,
+        )
+
+    def publish(
+        self,
+        action: str | None = "enter_long",
+        *,
+        ts: datetime | None = None,
+        **fields: Any,
+    ) -> PublishedSignal:
+        """Publish a signal about the bar that closed last; return it as it stands on the bus."""
+        signal = make_signal(action=action, ts=ts or ONE_MINUTE.last_closed(self.clock.now()), **fields)
+        self.bus.publish([signal])
+        return self.bus.signals[signal.signal_id]
+
+    def loop(self, *, passes: timedelta = SECOND) -> None:
+        """Run one loop of the bot as Freqtrade does: the query, then exits, then entries."""
+        self.clock.advance(passes)
+        self.follower.on_loop(PAIRS)
+        for trade in list(self.book.open_trades()):
+            self._maybe_exit(trade)
+        for pair in PAIRS:
+            if not any(trade.pair == pair for trade in self.book.open_trades()):
+                self._maybe_enter(pair)
+
+    def entries(self) -> list[str | None]:
+        """Return the tags of every trade ever opened."""
+        return [trade.enter_tag for trade in self.book.trades]
+
+    def row(self, published: PublishedSignal) -> Execution:
+        """Return the ledger row of a signal as it stands on the bus."""
+        return self.ledger.rows["bot", published.signal_id]
+
+    def fate(self, published: PublishedSignal) -> tuple[str, str | None]:
+        """Return state and reason of a signal as they stand on the bus, after the outbox was sent."""
+        self.journal.flush()
+        row = self.row(published)
+        return row.state.value, row.reason
+
+    def fill(self, trade: FakeTrade, order: FakeOrder) -> None:
+        """Fill an order, as the venue does, and tell the bot."""
+        order.ft_is_open, order.safe_filled = False, 1.0
+        order.order_filled_utc = self.clock.now()
+        if order.ft_order_side == ("buy" if trade.is_short else "sell"):
+            trade.is_open = False
+        self.follower.on_fill(trade, order)
+
+    def _maybe_enter(self, pair: str) -> None:
+        last = self.follower.mark_entry(pd.DataFrame({"close": [1.0, 2.0]}), pair).iloc[-1]
+        side = "long" if last["enter_long"] else "short" if last["enter_short"] else None
+        if side is None:
+            return
+        tag = str(last["enter_tag"])
+        if not self.follower.stake(pair, tag, 100.0, 1_000.0, 1_000.0):
+            return
+        if self.follower.confirm_entry(pair, tag, side) and self.places_orders:
+            self.open_trade(pair, tag, side)
+
+    def open_trade(self, pair: str, tag: str | None, side: str = "long") -> FakeTrade:
+        """Open a trade with one order, filled unless `fills_orders` is off."""
+        number = next(self._numbers)
+        now = self.clock.now()
+        trade = FakeTrade(number, pair, tag, now, is_short=side == "short")
+        order = FakeOrder(
+            f"order-{number}", "buy" if side == "long" else "sell", tag, now, True, safe_filled=0.0
+        )
+        trade.orders.append(order)
+        self.book.trades.append(trade)
+        if self.fills_orders:
+            self.fill(trade, order)
+        return trade
+
+    def _maybe_exit(self, trade: FakeTrade) -> None:
+        reason = self.follower.exit_reason(trade)
+        if reason is None or not self.places_orders:
+            return
+        side = "buy" if trade.is_short else "sell"
+        order = FakeOrder(f"exit-{trade.id}", side, reason, self.clock.now(), True, safe_filled=0.0)
+        trade.orders.append(order)
+        if self.fills_orders:
+            self.fill(trade, order)
