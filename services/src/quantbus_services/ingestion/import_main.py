@@ -26,7 +26,7 @@ def run_import(
     on_rows: Callable[[Path, int, int], None],
 ) -> list[FileReport]:
     """Import the files; a file that cannot be imported says so in its ``error``."""
-    connection = connect(mongo, app="ingestion", timeout_seconds=_IMPORT_TIMEOUT_SECONDS)
+    connection = connect(mongo, app="ingestion", timeout_seconds=_TIMEOUT_SECONDS)
     try:
         importer = Importer(
             CandleWriter(connection),
