@@ -51,6 +51,7 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_INGESTION_INSTANCE": "name of the ingestion process in its heartbeat",
     "QUANTBUS_INGESTION_METRICS_PORT": "port of ingestion's /metrics; 0 turns it off",
     "QUANTBUS_INGESTION_QUOTES": "JSON list of currencies that symbols in file names may be quoted in",
+    "QUANTBUS_INGESTION_VENUE_QUOTES": "JSON object of such lists for single venues",
     "QUANTBUS_INGESTION_FOLDER_VENUES": "JSON list of folder names that say a file's venue",
     "QUANTBUS_MONITOR_HOST": "address that the monitor listens on; 127.0.0.1 unless in a container",
     "QUANTBUS_MONITOR_PORT": "port of the monitor",
