@@ -11,13 +11,18 @@ MOST_REVISIONS = 200
 """Former states kept in a signal. A publisher that revises one bar more often than this is broken."""
 
 
-def revision_filter(signal_id: str, seen_version: int) -> Row:
-    """Match the signal only while it is still the revision that was seen, and has room for one more."""
-    return {
-        "_id": signal_id,
-        "version": seen_version,
+def revision_filter(row: Row, expected_version: int | None) -> Row:
+    """Match the signal while its content is another than that of ``row`` and it has room for one more revision.
+
+    Publishers that race on one signal each become a revision, in the order in which the server takes them; one
+    that expected a version matches only that.
+    """
+    match: Row = {
+        "_id": row["_id"],
+        "content_hash": {"$ne": row["content_hash"]},
         f"history.{MOST_REVISIONS - 1}": {"$exists": False},
     }
+    return match if expected_version is None else match | {"version": expected_version}
 
 
 def revision_pipeline(row: Row) -> list[Row]:
@@ -37,7 +42,8 @@ def revision_pipeline(row: Row) -> list[Row]:
                     {"$literal": content},
                     {
                         "version": {"$add": ["$version", 1]},
-                        "available_at": "$$NOW",
+                        # $$NOW is taken as a command begins: of two that race, the later may carry the earlier.
+                        "available_at": {"$max": ["$$NOW", "$available_at"]},
                         "history": {"$concatArrays": [{"$ifNull": ["$history", []]}, [former]]},
                     },
                 ]

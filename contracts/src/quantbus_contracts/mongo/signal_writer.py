@@ -120,16 +120,16 @@ def _waves(signals: Sequence[Signal]) -> list[list[int]]:
 
 
 def _publish_wave(wave: _Wave, *, may_fail: bool) -> Steps[None]:
-    wrote = False
+    read = False
     for _ in range(ATTEMPTS):
         try:
-            stored = yield from _stored(wave.open)
-            wrote = True
+            stored = yield from _stored(wave.open, with_history=read)
+            read = True
             missing, changed = _sort_out(wave, stored)
             yield from _insert(wave, missing)
             yield from _revise(wave, changed)
         except BusUnavailable:
-            if not wrote and may_fail:
+            if not read and may_fail:
                 raise
         if not wave.open:
             return
@@ -137,36 +137,46 @@ def _publish_wave(wave: _Wave, *, may_fail: bool) -> Steps[None]:
         wave.settle(identity, Outcome.UNKNOWN, "the bus did not confirm it; publish the same row again")
 
 
-def _stored(identities: list[str]) -> Steps[dict[str, Row]]:
-    rows = yield find(
-        COLLECTION, {"_id": {"$in": identities}}, {"content_hash": 1, "version": 1, "batch_id": 1}
+def _stored(identities: list[str], *, with_history: bool) -> Steps[dict[str, Row]]:
+    """Read what stands; after a first write also whose revisions it has been since."""
+    fields = ["content_hash", "version", "batch_id"] + (
+        ["history.batch_id", "history.version"] if with_history else []
     )
+    rows = yield find(COLLECTION, {"_id": {"$in": identities}}, dict.fromkeys(fields, 1))
     return {row["_id"]: row for row in rows}
 
 
-def _sort_out(wave: _Wave, stored: dict[str, Row]) -> tuple[list[str], dict[str, int]]:
-    """Settle what needs no write; return the ids to insert, and those to revise with the version seen."""
+def _sort_out(wave: _Wave, stored: dict[str, Row]) -> tuple[list[str], list[str]]:
+    """Settle what needs no write; return the ids to insert, and those to revise."""
     missing: list[str] = []
-    changed: dict[str, int] = {}
+    changed: list[str] = []
     for identity in wave.open:
         found = stored.get(identity)
         version = found["version"] if found else 0
-        if found and found["content_hash"] == wave.rows[identity]["content_hash"]:
-            ours = found["batch_id"] == wave.batch_id
-            outcome = Outcome.INSERTED if version == 1 else Outcome.REVISED
-            wave.settle(identity, outcome if ours else Outcome.UNCHANGED)
+        ours = _our_version(found, wave.batch_id) if found else None
+        if ours is not None:
+            wave.settle(identity, Outcome.INSERTED if ours == 1 else Outcome.REVISED)
+        elif found and found["content_hash"] == wave.rows[identity]["content_hash"]:
+            wave.settle(identity, Outcome.UNCHANGED)
         elif wave.expected.get(identity, version) != version:
             reason = f"expected version {wave.expected[identity]}, the bus holds version {version}"
             wave.settle(identity, Outcome.STALE, reason)
         elif not found:
             missing.append(identity)
         elif version > MOST_REVISIONS:
-            wave.settle(
-                identity, Outcome.REJECTED, f"too_many_revisions: {version - 1} revisions stand already"
-            )
+            reason = f"too_many_revisions: {version - 1} revisions stand already"
+            wave.settle(identity, Outcome.REJECTED, reason)
         else:
-            changed[identity] = version
+            changed.append(identity)
     return missing, changed
+
+
+def _our_version(found: Row, batch_id: str) -> int | None:
+    """Return the version that this batch wrote, though another publisher may have revised it since."""
+    for state in (found, *found.get("history", ())):
+        if state["batch_id"] == batch_id:
+            return int(state["version"])
+    return None
 
 
 def _insert(wave: _Wave, identities: list[str]) -> Steps[None]:
@@ -195,22 +205,24 @@ def _validator_reason(error: Row) -> str:
     return f"refused by the database: {error['errmsg']}"
 
 
-def _revise(wave: _Wave, changed: dict[str, int]) -> Steps[None]:
-    if not changed:
+def _revise(wave: _Wave, identities: list[str]) -> Steps[None]:
+    if not identities:
         return
     requests = [
-        UpdateOne(revision_filter(identity, version), revision_pipeline(wave.rows[identity]))
-        for identity, version in changed.items()
+        UpdateOne(
+            revision_filter(wave.rows[identity], wave.expected.get(identity)),
+            revision_pipeline(wave.rows[identity]),
+        )
+        for identity in identities
     ]
     try:
         result = yield bulk_write(COLLECTION, requests)
     except BulkWriteError as failure:
-        identities = list(changed)
         for error in failure.details["writeErrors"]:
             wave.settle(identities[error["index"]], Outcome.REJECTED, _validator_reason(error))
         return  # the rest is read again: the batch's id tells which of them were written
     if result.matched_count == len(requests):
-        for identity in changed:
+        for identity in identities:
             wave.settle(identity, Outcome.REVISED)
 
 
