@@ -52,8 +52,9 @@ def import_(
     """
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.display import file_progress
+    from quantbus_services.ingestion.identify import Overrides
     from quantbus_services.ingestion.import_main import run_import
-    from quantbus_services.ingestion.importer import Overrides, find_files
+    from quantbus_services.ingestion.importer import find_files
     from quantbus_services.ingestion.reports import import_json, import_table, rejections_table
 
     settings = _settings()

@@ -8,7 +8,9 @@ from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import connect
 from quantbus_contracts.mongo.instruments import InstrumentStore
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_services.ingestion.importer import FileReport, Importer, Overrides
+from quantbus_services.ingestion.identify import Identifier, Overrides
+from quantbus_services.ingestion.importer import FileReport, Importer
+from quantbus_services.ingestion.names import InstrumentNames
 from quantbus_services.ingestion.settings import IngestionSettings
 
 __all__ = ["run_import"]
@@ -28,12 +30,14 @@ def run_import(
     """Import the files; a file that cannot be imported says so in its ``error``."""
     connection = connect(mongo, app="ingestion", timeout_seconds=_TIMEOUT_SECONDS)
     try:
+        instruments = InstrumentStore(connection)
+        names = InstrumentNames(instruments.all(), settings.quotes, settings.venue_quotes)
         importer = Importer(
             CandleWriter(connection),
-            InstrumentStore(connection),
-            overrides=overrides,
-            quotes=settings.quotes,
-            folder_venues=settings.folder_venues,
+            instruments,
+            identify=Identifier(
+                names, overrides, folder_venues=settings.folder_venues, quotes=settings.quotes
+            ),
             clock=SystemClock(),
             bus_now=connection.server_now,
             on_rows=on_rows,

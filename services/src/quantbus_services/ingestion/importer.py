@@ -14,12 +14,12 @@ from quantbus_contracts.mongo.candle_columns import CandleColumns
 from quantbus_contracts.ports import InstrumentStore
 from quantbus_contracts.schema import CandleReport, Rejection
 from quantbus_contracts.symbols import Instrument
-from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.files import SUFFIXES, read_bars, require_known_form
-from quantbus_services.ingestion.names import InstrumentNames, NamedSeries, NotCandles, read_name, read_symbol
+from quantbus_services.ingestion.names import NotCandles
+from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.sift import sift
 
-__all__ = ["ColumnWriter", "FileReport", "Importer", "Overrides", "find_files"]
+__all__ = ["ColumnWriter", "FileReport", "Importer", "find_files"]
 
 _SLICE = 10_000
 _KEPT_REJECTIONS = 20
@@ -31,15 +31,6 @@ class ColumnWriter(Protocol):
     def write_columns(self, columns: CandleColumns) -> CandleReport:
         """Insert what is missing, correct what differs, leave the rest untouched."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What a person says about the files; wins over their names."""
-
-    venue: str = ""
-    symbol: str = ""
-    timeframe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +74,19 @@ class Importer:
         writer: ColumnWriter,
         instruments: InstrumentStore,
         *,
-        overrides: Overrides,
-        quotes: Sequence[str],
-        folder_venues: Sequence[str],
+        identify: Callable[[Path], Series],
         clock: Clock,
         bus_now: Callable[[], datetime],
         on_rows: Callable[[Path, int, int], None] = lambda _path, _done, _total: None,
     ) -> None:
-        """Take the stores and what the person said; ``bus_now`` decides which bars are closed."""
+        """Take the stores; ``identify`` tells a file's series, ``bus_now`` decides which bars are closed."""
         self._writer = writer
         self._instruments = instruments
-        self._names = InstrumentNames(instruments.all(), quotes)
-        self._overrides = overrides
-        self._quotes = quotes
-        self._folder_venues = folder_venues
+        self._identify = identify
         self._clock = clock
         self._bus_now = bus_now
         self._on_rows = on_rows
+        self._lost_bus = False
 
     def run(self, paths: Sequence[Path], *, named_by_hand: Sequence[Path] = ()) -> Iterator[FileReport]:
         """Import the files, yielding a report of each; a bad file does not stop the others, a lost bus does.
@@ -119,16 +106,15 @@ class Importer:
                 )
                 return
 
-    _lost_bus = False
-
     def _import(self, path: Path) -> FileReport:
         report = FileReport(path)
         try:
             require_known_form(path)
-            instrument, timeframe = self._identify(path)
-            report = replace(report, symbol=instrument.symbol, timeframe=timeframe.name)
+            series = self._identify(path)
+            symbol = series.instrument.symbol
+            report = replace(report, symbol=symbol, timeframe=series.timeframe.name)
             bars = read_bars(path)
-            sifted = sift(bars, instrument.symbol, timeframe, self._bus_now())
+            sifted = sift(bars, symbol, series.timeframe, self._bus_now())
         except NotCandles as error:
             return replace(report, skipped=str(error))
         except ContractError as error:
@@ -143,30 +129,7 @@ class Importer:
             rejections=sifted.rejections[:_KEPT_REJECTIONS],
             reasons=sifted.reasons,
         )
-        return self._write(report, instrument, sifted.columns)
-
-    def _identify(self, path: Path) -> tuple[Instrument, Timeframe]:
-        named = read_name(path, folder_venues=self._folder_venues, quotes=self._quotes)
-        given = read_symbol(self._overrides.symbol) if self._overrides.symbol else NamedSeries()
-        if given.code:
-            named = replace(named, code=given.code, market=given.market, venue=given.venue or named.venue)
-        named = replace(
-            named,
-            venue=self._overrides.venue.upper() or named.venue,
-            timeframe=self._overrides.timeframe or named.timeframe,
-        )
-        for part, option in (
-            (named.code, "--symbol"),
-            (named.venue, "--venue"),
-            (named.timeframe, "--timeframe"),
-        ):
-            if not part:
-                raise ContractError(
-                    f"the name {path.name!r} does not say enough: expected a venue, a symbol and a timeframe, "
-                    f"found venue={named.venue!r}, symbol={named.code!r}, timeframe={named.timeframe!r}; "
-                    f"give {option}"
-                )
-        return self._names.resolve(named), Timeframe.parse(named.timeframe)
+        return self._write(report, series.instrument, sifted.columns)
 
     def _write(self, report: FileReport, instrument: Instrument, columns: CandleColumns) -> FileReport:
         total = len(columns)

@@ -7,7 +7,7 @@ CryptoDataDownload's ``Binance_SOLUSDT_d``, and plain ``BTCUSDT_1d`` or ``BTC-US
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -26,7 +26,7 @@ _FREQTRADE = re.compile(
 )
 _BINANCE = re.compile(r"(?P<code>[^_-]+)-(?P<tf>\d+[A-Za-z]+)-\d{4}-\d{2}(?:-\d{2})?")
 _VENUE_FIRST = re.compile(
-    r"(?P<venue>[A-Za-z0-9]+)_(?P<code>[^_]+)(?:_\d{4})?_(?P<tf>\d*[A-Za-z]+)(?P<perp>_PERP)?(?P<mark>_MARK)?(?:__.+)?"
+    r"(?P<venue>[A-Za-z0-9]+)_(?P<code>[^_a-z]+)(?:_\d{4})?_(?P<tf>\d*[A-Za-z]+)(?P<perp>_PERP)?(?P<mark>_MARK)?(?:__.+)?"
 )
 _FUTURES_DATA = re.compile(r"(?P<code>[^_]+)_(?P<venue>[A-Za-z]+)_futures_data_(?P<tf>[a-z]+)")
 _MINUTES = re.compile(r"(?P<code>[A-Za-z0-9.]+)_(?P<minutes>\d+)")
@@ -146,9 +146,15 @@ def read_symbol(text: str) -> NamedSeries:
 class InstrumentNames:
     """Turns names into instruments: by the known markets, else by the currencies that prices are quoted in."""
 
-    def __init__(self, known: Iterable[Instrument], quotes: Sequence[str]) -> None:
-        """Index the known markets."""
+    def __init__(
+        self,
+        known: Iterable[Instrument],
+        quotes: Sequence[str],
+        venue_quotes: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Index the known markets; ``quotes`` hold for venues that ``venue_quotes`` does not name."""
         self._quotes = tuple(quotes)
+        self._venue_quotes = dict(venue_quotes or {})
         self._known: dict[str, list[Instrument]] = defaultdict(list)
         for instrument in known:
             self._known[instrument.symbol].append(instrument)
@@ -177,7 +183,8 @@ class InstrumentNames:
         near = get_close_matches(symbol, self._known, n=3)
         hint = f" (did you mean {', '.join(near)}?)" if near else ""
         raise UnknownInstrument(
-            f"{symbol!r} is no known market and ends in none of {', '.join(self._quotes)}{hint}; "
+            f"{symbol!r} is no known market and ends in none of "
+            f"{', '.join(self._quotes_of(named.venue))}{hint}; "
             "give the pair with --symbol BASE/QUOTE",
             field="symbol",
             value=symbol,
@@ -185,10 +192,14 @@ class InstrumentNames:
 
     def _split(self, named: NamedSeries) -> list[Instrument]:
         found = []
-        for quote in self._quotes:
-            base = named.code.removesuffix(quote)
-            if base and base != named.code:
-                base = _KRAKEN_CURRENCIES.get(base, base) if named.venue == "KRAKEN" else base
+        spelled = _KRAKEN_CURRENCIES if named.venue == "KRAKEN" else {}
+        for ending in self._quotes_of(named.venue):
+            beginning = named.code.removesuffix(ending)
+            if beginning and beginning != named.code:
+                base, quote = spelled.get(beginning, beginning), spelled.get(ending, ending)
                 settle = quote if named.market == "swap" else ""
                 found.append(Instrument(named.venue, named.market, base, quote, settle))
         return found
+
+    def _quotes_of(self, venue: str) -> tuple[str, ...]:
+        return tuple(self._venue_quotes.get(venue, self._quotes))

@@ -23,6 +23,26 @@ _QUOTES = (
     "ETH",
     "BNB",
 )
+_VENUE_QUOTES = {
+    "BINANCE": (
+        "USDT",
+        "USDC",
+        "FDUSD",
+        "TUSD",
+        "BUSD",
+        "DAI",
+        "EUR",
+        "GBP",
+        "TRY",
+        "BRL",
+        "JPY",
+        "BTC",
+        "ETH",
+        "BNB",
+    ),
+    "COINBASE": ("USD", "USDC", "USDT", "EUR", "GBP", "BTC", "ETH"),
+    "KRAKEN": ("USD", "USDC", "USDT", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "XBT", "BTC", "ETH"),
+}
 _VENUES = (
     *("binance", "binanceus", "bitfinex", "bitget", "bitmex", "bitstamp", "bybit", "coinbase", "cryptocom"),
     *("deribit", "gate", "gateio", "gemini", "hitbtc", "htx", "huobi", "hyperliquid", "kraken", "kucoin"),
@@ -68,5 +88,7 @@ class IngestionSettings(ProcessSettings):
 
     quotes: tuple[str, ...] = _QUOTES
     """Currencies a symbol may be quoted in, where no stored market answers to a name such as ``BTCUSDT``."""
+    venue_quotes: dict[str, tuple[str, ...]] = _VENUE_QUOTES
+    """The same for single venues; a shorter list makes fewer names ambiguous."""
     folder_venues: tuple[str, ...] = _VENUES
     """Folder names that are taken for the venue of the files inside."""
