@@ -221,6 +221,7 @@ class AsyncConnection:
     ) -> None:
         """Wrap a client; use `connect_async` inside the running loop."""
         self.client = client
+        self.settings = settings
         self.names = _Names(settings)
         self.timeout_seconds = timeout_seconds
 
