@@ -175,6 +175,7 @@ class Connection:
     ) -> None:
         """Wrap a client; use `connect`."""
         self.client = client
+        self.settings = settings
         self.names = _Names(settings, renamed)
         self.timeout_seconds = timeout_seconds
 
@@ -221,7 +222,6 @@ class AsyncConnection:
     ) -> None:
         """Wrap a client; use `connect_async` inside the running loop."""
         self.client = client
-        self.settings = settings
         self.names = _Names(settings)
         self.timeout_seconds = timeout_seconds
 
