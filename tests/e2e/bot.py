@@ -1,0 +1,89 @@
+"""A real Freqtrade process, asked through its own API and its own database."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.waiting import eventually
+
+_BOOT_SECONDS = 180.0  # about 20 CPU seconds, on a machine that does other things as well
+
+
+class Bot:
+    """``freqtrade trade`` in dry run; may be killed and started again on the same database."""
+
+    def __init__(
+        self, config: Path, userdir: Path, database: Path, log: Path, environment: dict[str, str], api: str
+    ) -> None:
+        self._command = ["freqtrade", "trade", "--userdir", str(userdir), "--config", str(config)]
+        self._environment = environment
+        self._database = database
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._api = httpx.Client(
+            base_url=f"{api}/api/v1", auth=("quantbus", "e2e-password"), timeout=10, trust_env=False
+        )
+
+    def start(self) -> None:
+        """Start, and return once the bot runs its loop."""
+        from tests.e2e.stack import beside_python
+
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(beside_python(self._command[0])), *self._command[1:]],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        eventually(self._is_running, within=_BOOT_SECONDS, what=f"a running bot; read {self.log}")
+
+    def kill(self) -> None:
+        """End it without any chance to tidy up."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self._end(signal.SIGTERM)
+        self._api.close()
+
+    def ask(self, path: str) -> Any:
+        """Return what the bot's own REST API says."""
+        reply = self._api.get(path)
+        reply.raise_for_status()
+        return reply.json()
+
+    def last_loop(self) -> float:
+        """Return when the bot last finished its loop, in seconds since the epoch; 0 before the first."""
+        moment = self.ask("/health")["last_process"]
+        return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+
+    def trades(self, pair: str) -> list[dict[str, Any]]:
+        """Return the trades of a pair, oldest first, as they stand in Freqtrade's own database."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            rows = database.execute("SELECT * FROM trades WHERE pair = ? ORDER BY id", (pair,)).fetchall()
+        return [dict(row) for row in rows]
+
+    def _is_running(self) -> bool:
+        assert self._process is not None
+        code = self._process.poll()
+        assert code is None, f"the bot ended with code {code}; read {self.log}"
+        with contextlib.suppress(httpx.HTTPError):
+            return self.last_loop() > 0
+        return False
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, how)
+        self._process.wait(timeout=60)
+        self._process = None

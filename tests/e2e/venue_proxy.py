@@ -1,0 +1,70 @@
+"""An exchange whose order book can be emptied for single pairs, so that orders in them cannot be priced.
+
+It stands between the bot and the paper exchange and hands everything else through.
+"""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+_EMPTY_BOOK = json.dumps({"lastUpdateId": 1, "bids": [], "asks": []}).encode()
+
+
+class VenueProxy:
+    """A reverse proxy on 127.0.0.1."""
+
+    def __init__(self, target: str) -> None:
+        self.without_book: set[str] = set()
+        self.methods: set[str] = set()
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                proxy.methods.add("GET")
+                where = urlsplit(self.path)
+                name = parse_qs(where.query).get("symbol", [""])[0]
+                if where.path.endswith("/depth") and name in proxy.without_book:
+                    self._answer(200, _EMPTY_BOOK)
+                    return
+                try:
+                    with urllib.request.urlopen(target + self.path, timeout=10) as reply:  # noqa: S310
+                        self._answer(reply.status, reply.read())
+                except urllib.error.HTTPError as error:
+                    self._answer(error.code, error.read())
+
+            def do_POST(self) -> None:
+                proxy.methods.add("POST")
+                self._answer(405, b"{}")
+
+            def _answer(self, status: int, body: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Keep the tests' output clean."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(timeout=10)
