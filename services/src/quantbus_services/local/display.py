@@ -84,11 +84,11 @@ class Display:
     def journeys(self, rows: list[Journey]) -> None:
         """Print one table row per signal: seconds after its bar closed."""
         table = _table("each signal's way: seconds after its bar closed")
-        for name in ("bar closed", "pair", "action"):
+        for name in ("bar", "pair", "action"):
             table.add_column(name, no_wrap=True)
-        for name in ("score", "available", "seen", "ordered", "filled"):
+        for name in ("score", "avail.", "seen", "ordered", "filled"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("outcome", no_wrap=True)
+        table.add_column("outcome")
         for row in rows:
             table.add_row(
                 f"{row.closed_at:%H:%M}",
@@ -107,7 +107,7 @@ class Display:
             table.add_column(name, no_wrap=True)
         for name in ("entry", "exit", currency, "profit"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("left because", no_wrap=True)
+        table.add_column("left because")
         for trade in trades:
             closed = not trade.is_open
             table.add_row(
@@ -141,7 +141,7 @@ class Display:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
 
 
 def _seconds(value: float | None) -> str:
