@@ -147,7 +147,7 @@ def _run_once(recipe: "Recipe", as_of: datetime | None, *, retrain: bool) -> "On
     from quantbus_research.workflows import open_session, run_once
 
     settings = load_settings(ResearchSettings)
-    connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=30.0)
+    connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=10.0)
     try:
         with Console(stderr=True).status(f"{recipe.strategy_id}: candles, factors, model, signals"):
             session = open_session(recipe, connection, settings.home, SystemClock())

@@ -40,6 +40,14 @@ def panel_of(**series: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(named, names=["symbol", "datetime"])
 
 
+def altered(panel: pd.DataFrame, symbol: str, opened: datetime, **values: float) -> pd.DataFrame:
+    """Return the panel with other values in one bar."""
+    key = (symbol, pd.Timestamp(opened))
+    bar = panel.index == key
+    assert bar.sum() == 1
+    return panel.assign(**{name: panel[name].mask(bar, value) for name, value in values.items()})
+
+
 def make_panel(bars: int = 200, *, start: datetime = START, timeframe: Timeframe = MINUTE) -> pd.DataFrame:
     """Return a panel of BTC and ETH."""
     return panel_of(

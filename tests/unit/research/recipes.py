@@ -3,7 +3,7 @@
 from quantbus_research.factors import catalogue
 from quantbus_research.settings import Recipe, find_recipe, load_recipe
 
-SMALL = ("data.train_bars=400", "data.min_train_bars=100", "model.rounds=10", "model.retrain_bars=1000000")
+SMALL = ("data.train_bars=400", "data.min_train_bars=100", "model.rounds=10", "model.retrain_bars=10")
 
 
 def make_recipe(*overrides: str) -> Recipe:

@@ -28,7 +28,7 @@ class TrainingTable:
     known_at: pd.Series
 
 
-def require_history(panel: pd.DataFrame, recipe: Recipe) -> None:
+def require_history(panel: pd.DataFrame, recipe: Recipe, as_of: datetime) -> None:
     """Refuse a panel that is too short.
 
     Raises
@@ -42,8 +42,9 @@ def require_history(panel: pd.DataFrame, recipe: Recipe) -> None:
     short = [f"{pair} has {count}" for pair, count in found.items() if count < needed]
     if short:
         raise TooFewBars(
-            f"expected at least {needed} closed {recipe.market.timeframe} bars of each pair to train on, "
-            f"but {', '.join(short)}; bring them in with `quantbus ingest backfill` or `ingest import`"
+            f"expected at least {needed} {recipe.market.timeframe} bars of each pair closed by "
+            f"{as_of:%Y-%m-%d %H:%M} UTC to train on, but {', '.join(short)}; "
+            "bring them in with `quantbus ingest backfill` or `quantbus ingest import`"
         )
 
 

@@ -89,11 +89,13 @@ class BarLoop:
         while True:
             self._beat()
             now = self._session.clock.now()
-            bar = self._timeframe.last_closed(now, grace=_SETTLE)
-            if after is None or bar > after:
+            bar = self._timeframe.last_closed(now)
+            due = self._timeframe.close_of(bar) + _SETTLE
+            if after is not None and bar <= after:
+                due += self._timeframe.delta
+            if now >= due:
                 return None if self._pause(0) else bar
-            next_close = self._timeframe.close_of(after) + self._timeframe.delta
-            if self._pause(min(_NAP_SECONDS, max(0.0, (next_close + _SETTLE - now).total_seconds()))):
+            if self._pause(min(_NAP_SECONDS, (due - now).total_seconds())):
                 return None
 
     def _evaluate(self, bar: datetime, previous: datetime | None) -> bool:

@@ -65,7 +65,7 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
         as_of=end,
         bars=recipe.data.train_bars,
     )
-    require_history(panel, recipe)
+    require_history(panel, recipe, end)
     span = _span(panel, recipe)
     signatures = {factor.name: factor.signature for factor in select(recipe.factors.names)}
     model_id = model_id_of(
@@ -91,7 +91,7 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
         data=span,
         factors=signatures,
         label=f"{recipe.label.kind}, {recipe.label.horizon_bars} bars",
-        metrics=_validate(table, recipe),
+        metrics=validation_metrics(table, recipe),
         description=model.describe(),
     )
     session.registry.save(model, manifest)
@@ -109,7 +109,7 @@ def _span(panel: pd.DataFrame, recipe: Recipe) -> DataSpan:
     )
 
 
-def _validate(table: TrainingTable, recipe: Recipe) -> dict[str, float | int | None]:
+def validation_metrics(table: TrainingTable, recipe: Recipe) -> dict[str, float | int | None]:
     """Fit on the older part, judge on the newer; None where a figure cannot be had."""
     split = split_by_time(
         table.known_at,

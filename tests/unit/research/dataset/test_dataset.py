@@ -14,7 +14,7 @@ from quantbus_research.dataset import (
     split_by_time,
 )
 from quantbus_research.labels import direction
-from tests.unit.research.panels import BTC, MINUTE, START, make_panel, make_series, panel_of
+from tests.unit.research.panels import BTC, MINUTE, START, altered, make_panel, make_series, panel_of
 from tests.unit.research.recipes import make_recipe
 
 
@@ -43,8 +43,7 @@ def test_a_gap_breaks_the_history_of_the_bars_after_it() -> None:
 def test_equal_data_hashes_equally_and_other_data_does_not() -> None:
     panel = make_panel(20)
     assert data_hash(panel) == data_hash(make_panel(20))
-    changed = panel.copy()
-    changed.iloc[7, 3] += 1e-9
+    changed = altered(panel, BTC, START, close=float(panel["close"].iloc[0]) + 1e-9)
     assert data_hash(changed) != data_hash(panel)
     assert data_hash(panel.iloc[:-1]) != data_hash(panel)
 
@@ -91,7 +90,9 @@ def test_a_training_row_has_every_factor_a_known_label_and_no_gap() -> None:
 
 def test_too_little_history_is_refused_with_the_pair_and_the_count() -> None:
     panel = panel_of(BTC=make_series(200), ETH=make_series(30))
-    with pytest.raises(TooFewBars, match=r"at least 100 closed 1m bars .* but ETH/USDT has 30;"):
-        require_history(panel, make_recipe())
+    with pytest.raises(
+        TooFewBars, match=r"at least 100 1m bars .* closed by 2026-01-05 00:00 UTC .* but ETH/USDT has 30;"
+    ):
+        require_history(panel, make_recipe(), START)
     with pytest.raises(TooFewBars, match="BTC/USDT has 0, ETH/USDT has 0"):
-        require_history(panel.iloc[:0], make_recipe())
+        require_history(panel.iloc[:0], make_recipe(), START)

@@ -59,7 +59,7 @@ def test_values_are_those_of_the_textbook() -> None:
     returns = np.log(close).diff()
     top, bottom = series["high"].tail(30).max(), series["low"].tail(30).min()
     logged = np.log1p(series["volume"]).tail(30)
-    signed = np.sign(close - series["open"]) * series["volume"]
+    signed = series["volume"].where(close > series["open"], -series["volume"])
     spans = np.log(series["high"] / series["low"]).tail(20) ** 2
     weights = (1 - 2 / 21) ** np.arange(60)
     expected = {

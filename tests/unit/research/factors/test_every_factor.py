@@ -111,7 +111,7 @@ def centred_mean(bars: Bars) -> Floats:
 
 def whole_sample_score(bars: Bars) -> Floats:
     close = bars["close"]
-    return (close - close.mean()) / (close.std() + 1.0)
+    return np.asarray((close - close.mean()) / (close.std() + 1.0))
 
 
 def running_sum(bars: Bars) -> Floats:

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from quantbus_contracts.schema import PublishedSignal
+from quantbus_contracts.schema import Origin, PublishedSignal
 from quantbus_contracts.testing import FakeSignalStore, make_signal
 from quantbus_research.publish import Position, Verdict, View, decide, position_before, read_position
 from quantbus_research.settings import PolicySettings
@@ -19,8 +19,15 @@ def policy(**given: object) -> PolicySettings:
     return PolicySettings.model_validate({"thresholds": "absolute", "enter": 0.1, "exit": -0.1, **given})
 
 
-def judge(score: float | None, position: Position, rules: PolicySettings, **view: object) -> Verdict:
-    seen = View(pair="BTC/USDT", score=score, **view)  # type: ignore[arg-type] - named by each test
+def judge(
+    score: float | None,
+    position: Position,
+    rules: PolicySettings,
+    *,
+    recent_scores: tuple[float, ...] = (),
+    degraded: str | None = None,
+) -> Verdict:
+    seen = View(pair="BTC/USDT", score=score, recent_scores=recent_scores, degraded=degraded)
     return decide(seen, position, rules, timeframe=MINUTE, bar=BAR)
 
 
@@ -89,7 +96,8 @@ def published(*rows: tuple[int, str, str]) -> list[PublishedSignal]:
     return store.range("test", MINUTE, "BTC/USDT", START, BAR)
 
 
-LIVE = frozenset({"live"})
+LIVE: frozenset[Origin] = frozenset({"live"})
+SAID: frozenset[Origin] = frozenset({"live", "backfill"})
 
 
 def test_a_position_is_what_was_said_last() -> None:
@@ -109,7 +117,7 @@ def test_a_second_entry_does_not_restart_the_clock() -> None:
 def test_rows_that_never_trade_make_no_live_position() -> None:
     rows = published((5, "enter_long", "live"), (3, "exit_long", "backfill"))
     assert position_before(rows, LIVE) == ago(5)
-    assert position_before(rows, frozenset({"live", "backfill"})).flat_since is not None
+    assert position_before(rows, SAID).flat_since is not None
 
 
 def test_a_position_left_open_long_ago_is_found() -> None:

@@ -1,6 +1,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,17 +113,24 @@ def test_a_manifest_is_plain_json_for_people(registry: ModelRegistry) -> None:
 
 
 def test_an_id_follows_everything_that_decides_the_model() -> None:
-    given = {"training_hash": "t", "data": SPAN, "factors": {"a": "1"}, "code_version": "1", "library": "4"}
+    given: dict[str, Any] = {
+        "training_hash": "t",
+        "data": SPAN,
+        "factors": {"a": "1"},
+        "code_version": "1",
+        "library": "4",
+    }
     plain = model_id_of(**given)
     assert plain == model_id_of(**given)
     other = SPAN.model_copy(update={"sha256": "e"})
-    for change in (
+    changes: tuple[dict[str, Any], ...] = (
         {"training_hash": "u"},
         {"data": other},
         {"factors": {"a": "2"}},
         {"code_version": "2"},
         {"library": "5"},
-    ):
+    )
+    for change in changes:
         assert model_id_of(**{**given, **change}) != plain
 
 

@@ -80,7 +80,9 @@ def test_a_fault_of_an_override_names_the_override() -> None:
 def test_an_override_wins_over_the_file() -> None:
     source = find_recipe("demo")
     recipe = load_recipe(
-        source, factors=FACTORS, overrides=["policy.hold_bars=5", "strategy_id=other", 'market.pairs=["SOL/USDT"]']
+        source,
+        factors=FACTORS,
+        overrides=["policy.hold_bars=5", "strategy_id=other", 'market.pairs=["SOL/USDT"]'],
     )
     assert recipe.policy.hold_bars == 5
     assert recipe.strategy_id == "other"
@@ -103,7 +105,7 @@ def test_a_recipe_is_found_by_path_or_by_name(tmp_path: Path) -> None:
     assert find_recipe("demo").text == DEMO
     with pytest.raises(ConfigError, match="did you mean 'demo'"):
         find_recipe("demoo")
-    with pytest.raises(ConfigError, match="cannot read the recipe .*No such file"):
+    with pytest.raises(ConfigError, match=r"cannot read the recipe .*No such file"):
         find_recipe(str(tmp_path / "absent.toml"))
     (tmp_path / "latin.toml").write_bytes(b"description = '\xe9'")
     with pytest.raises(ConfigError, match="UTF-8"):

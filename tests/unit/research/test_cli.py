@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_research.cli import app
+from quantbus_research.settings import shipped_recipes
+
+runner = CliRunner()
+
+
+def test_help_shows_an_example_for_every_command() -> None:
+    for command in ("run", "recipes", "validate"):
+        shown = runner.invoke(app, [command, "--help"])
+        assert shown.exit_code == 0
+        assert f"quantbus research {command}" in shown.output
+
+
+def test_the_shipped_recipes_are_listed() -> None:
+    shown = runner.invoke(app, ["recipes", "--json"])
+    assert shown.exit_code == 0
+    assert sorted(json.loads(shown.output)) == ["demo", "direction_1h"]
+    assert "claims" in runner.invoke(app, ["recipes"]).output
+
+
+def test_a_valid_recipe_is_called_valid() -> None:
+    shown = runner.invoke(app, ["validate", "demo", "--set", "policy.hold_bars=4", "--pairs", "SOL/USDT"])
+    assert shown.exit_code == 0
+    assert "demo is valid: strategy demo" in shown.output
+
+
+def test_a_typo_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(shipped_recipes()["demo"].text.replace("hold_bars", "hold_bar"), encoding="utf-8")
+    for command in ("run", "validate"):
+        shown = runner.invoke(app, [command, str(mine)])
+        assert isinstance(shown.exception, ConfigError)
+        assert "[policy] has no key 'hold_bar'; did you mean 'hold_bars'?" in str(shown.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["demo", "--as-of", "yesterday"], "expected --as-of as 2025-06-01T12:00Z, found 'yesterday'"),
+        (["demo", "--loop", "--as-of", "2025-06-01"], "--once only"),
+        (["demo", "--pairs", "BTCUSDT"], "expected BASE/QUOTE"),
+    ],
+)
+def test_bad_options_are_refused(arguments: list[str], told: str) -> None:
+    shown = runner.invoke(app, ["run", *arguments])
+    assert isinstance(shown.exception, ConfigError)
+    assert told in str(shown.exception)
+
+
+def test_the_command_line_starts_without_heavy_libraries() -> None:
+    heavy = ("pandas", "numpy", "lightgbm", "pymongo")
+    code = f"import sys, quantbus_research.cli; print([name for name in {heavy} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
