@@ -63,7 +63,6 @@ class Journey:
 
     pair: str
     action: str
-    score: float | None
     closed_at: datetime
     available: float
     seen: float | None
@@ -84,7 +83,6 @@ def journeys(scene: Scene) -> list[Journey]:
             Journey(
                 pair=item.signal.pair,
                 action=item.signal.action or "",
-                score=item.signal.score,
                 closed_at=closed_at,
                 available=(item.first_available_at - closed_at).total_seconds(),
                 seen=_after(closed_at, row.seen_at if row else None),
