@@ -142,11 +142,10 @@ def _run_once(recipe: "Recipe", as_of: datetime | None, *, retrain: bool) -> "On
 
     from quantbus_contracts.clock import SystemClock
     from quantbus_contracts.mongo.client import connect
-    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
-    from quantbus_research.settings import ResearchSettings
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
     from quantbus_research.workflows import open_session, run_once
 
-    settings = load_settings(ResearchSettings)
+    settings = load_settings(HomeSettings)
     connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=10.0)
     try:
         with Console(stderr=True).status(f"{recipe.strategy_id}: candles, factors, model, signals"):

@@ -1,6 +1,5 @@
-"""Settings: the recipe of a run and the settings of the process; built once, frozen, passed down."""
+"""Settings: the recipe of a run; built once, frozen, passed down."""
 
-from quantbus_research.settings.process import ResearchSettings
 from quantbus_research.settings.recipe import (
     LabelSettings,
     MarketSettings,
@@ -19,7 +18,6 @@ __all__ = [
     "PublishSettings",
     "Recipe",
     "RecipeSource",
-    "ResearchSettings",
     "find_recipe",
     "load_recipe",
     "shipped_recipes",

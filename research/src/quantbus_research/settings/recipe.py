@@ -31,6 +31,7 @@ __all__ = [
     "Recipe",
 ]
 
+_USUAL_WAIT_SECONDS = 60.0
 Bars = Annotated[int, Field(ge=1, le=2_000_000)]
 Score = Annotated[float, Field(ge=-1, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -175,7 +176,7 @@ class PublishSettings(_Group):
     valid_bars: Annotated[float, Field(gt=0, le=1_000)] = 2.0
     """An entry may be acted upon so many bars after its bar has closed."""
     max_wait_seconds: Annotated[float, Field(gt=0)] | None = None
-    """How long to wait for the bars of all pairs after bar close; 40 % of a bar where not given."""
+    """How long to wait for the bars of all pairs after bar close; at most 40 % of a bar, by default a minute."""
     catch_up_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
     """After downtime, evaluate so many missed bars as ``backfill``, which never trades; 0 skips them."""
 
@@ -207,9 +208,8 @@ class Recipe(_Group):
     @property
     def max_wait(self) -> timedelta:
         """How long after bar close the worker waits for candles; always less than half a bar."""
-        share = 0.4 * self.market.bars.seconds
-        given = self.publish.max_wait_seconds
-        return timedelta(seconds=share if given is None else min(given, share))
+        wanted = self.publish.max_wait_seconds or _USUAL_WAIT_SECONDS
+        return timedelta(seconds=min(wanted, 0.4 * self.market.bars.seconds))
 
 
 def _digest(value: object) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from quantbus_contracts.errors import BusUnavailable
+from quantbus_contracts.errors import ArtefactError, BusUnavailable
 from quantbus_contracts.schema import PublishReport
 from quantbus_research.dataset import TooFewBars
 from quantbus_research.metrics import WorkerMetrics
@@ -69,6 +69,8 @@ class BarLoop:
                 if self._wait_for_history(str(error)):
                     break
                 continue
+            except ArtefactError:
+                raise  # a model that was tampered with does not mend itself
             except BusUnavailable as error:
                 self._metrics.bars.labels(outcome="failed").inc()
                 _log.error("bar_given_up", bar=bar.isoformat(), error=str(error))
@@ -127,7 +129,7 @@ class BarLoop:
             bar,
             until=self._timeframe.close_of(bar) + session.recipe.max_wait,
             clock=session.clock,
-            pause=self._pause,
+            pause=self._pause_alive,
         )
         if self._pause(0):
             return None
@@ -215,6 +217,10 @@ class BarLoop:
         self._state = "waiting_for_history"
         self._beat()
         return self._pause(_NAP_SECONDS)
+
+    def _pause_alive(self, seconds: float) -> bool:
+        self._beat()
+        return self._pause(seconds)
 
     def _beat(self, *, force: bool = False, **detail: str) -> None:
         strategy_id = self._session.recipe.strategy_id

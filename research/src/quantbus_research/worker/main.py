@@ -17,9 +17,9 @@ from quantbus_contracts.mongo.client import connect
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.runtime.logging import configure
 from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
-from quantbus_contracts.runtime.settings import MongoSettings, load_settings
+from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
 from quantbus_research.metrics import WorkerMetrics
-from quantbus_research.settings import Recipe, ResearchSettings
+from quantbus_research.settings import Recipe
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
 from quantbus_research.workflows import open_session
@@ -36,7 +36,7 @@ def run_worker(
     recipe: Recipe, *, metrics_port: int = 0, max_bars: int | None = None, retrain: bool = False
 ) -> int:
     """Run the loop of ``recipe`` until SIGTERM or SIGINT, or for ``max_bars`` bars; return the bars evaluated."""
-    settings = load_settings(ResearchSettings)
+    settings = load_settings(HomeSettings)
     configure("research", level=settings.log_level, json=settings.log_json)
     registry = new_registry("research", version("quantbus-research"))
     metrics = WorkerMetrics(registry)

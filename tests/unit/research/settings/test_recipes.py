@@ -117,5 +117,7 @@ def test_waiting_for_a_bar_never_takes_half_of_it() -> None:
     assert load_recipe(source, factors=FACTORS).max_wait.total_seconds() == 24
     impatient = load_recipe(source, factors=FACTORS, overrides=["publish.max_wait_seconds=3"])
     assert impatient.max_wait.total_seconds() == 3
+    hourly = load_recipe(find_recipe("direction_1h"), factors=FACTORS)
+    assert hourly.max_wait.total_seconds() == 60
     endless = load_recipe(source, factors=FACTORS, overrides=["publish.max_wait_seconds=9000"])
     assert endless.max_wait.total_seconds() == 24

@@ -6,10 +6,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from quantbus_contracts.errors import ArtefactError
 from quantbus_contracts.testing import FakeHeartbeatStore
 from quantbus_research.metrics import WorkerMetrics
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
+from quantbus_research.workflows import train
 from tests.unit.research.panels import MINUTE, START
 from tests.unit.research.recipes import make_recipe
 from tests.unit.research.sessions import World, make_world
@@ -119,6 +121,21 @@ def test_a_bar_that_never_comes_is_recorded_as_degraded_in_time(world: World) ->
     assert worker.figure("quantbus_research_bars_total", outcome="degraded") == 1
 
 
+def test_a_worker_that_waits_for_a_bar_still_shows_that_it_lives(world: World) -> None:
+    world.on_pause.clear()
+    world.clock.advance(MINUTE.delta)
+    worker = Worker(world, max_bars=1)
+    ages = []
+
+    def look(now: datetime) -> None:
+        ages.extend(now - beat.at for beat in worker.heartbeats.all())
+
+    world.on_pause.append(look)
+    worker.loop.run()
+    assert len(ages) > 100
+    assert max(ages) < timedelta(seconds=6)
+
+
 def test_a_held_position_is_left_in_time_even_without_candles(world: World) -> None:
     Worker(world, max_bars=1).loop.run()
     world.on_pause.clear()
@@ -175,6 +192,15 @@ def test_a_fault_that_stays_ends_the_worker(world: World, monkeypatch: pytest.Mo
     with pytest.raises(RuntimeError, match="a bug"):
         worker.loop.run()
     assert worker.figure("quantbus_research_bars_total", outcome="failed") == 10
+
+
+def test_a_tampered_model_ends_the_worker_at_once(world: World) -> None:
+    trained = train(world.session, START + LAST * MINUTE.delta)
+    folder = world.session.registry.folder("demo", trained.manifest.model_id)
+    (folder / "model.txt").write_text("tree")
+    with pytest.raises(ArtefactError):
+        Worker(world, max_bars=None).loop.run()
+    assert world.said() == {}
 
 
 def test_a_stop_is_heard_between_bars(world: World) -> None:
