@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from quantbus_contracts.runtime.metrics import new_registry
-from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
 from quantbus_services.monitor.positions import MISMATCH_KINDS
 
 Rule = dict[str, Any]
@@ -20,18 +20,18 @@ FOLDER = Path("deploy/prometheus")
 def exported() -> bytes:
     """Return the text that a monitor serves once every metric has a value."""
     registry = new_registry("monitor", "0.1.0")
-    metrics, bot = MonitorMetrics(registry), BotMetrics(registry)
-    for gauge in (metrics.candle_last, metrics.candle_due):
+    loop, chain, bot = LoopMetrics(registry), ChainMetrics(registry), BotMetrics(registry)
+    for gauge in (chain.candle_last, chain.candle_due):
         gauge.labels("BINANCE:BTCUSDT", "1m").set(1.0)
-    for gauge in (metrics.run_last, metrics.run_due, metrics.signal_last):
+    for gauge in (chain.run_last, chain.run_due, chain.signal_last):
         gauge.labels("demo").set(1.0)
-    metrics.heartbeat.labels("ingestion", "main").set(1.0)
-    metrics.clock_offset.labels("bus").set(0.001)
-    metrics.findings.labels("candle_stale").set(0)
-    metrics.check_failures.labels("candle_stale").inc()
-    metrics.publish_delay.labels("demo").observe(1.0)
-    metrics.consume_delay.labels("bot").observe(1.0)
-    metrics.refused.labels("bot", "stale").inc()
+    chain.heartbeat.labels("ingestion", "main").set(1.0)
+    loop.clock_offset.labels("bus").set(0.001)
+    loop.findings.labels("candle_stale").set(0)
+    loop.check_failures.labels("candle_stale").inc()
+    chain.publish_delay.labels("demo").observe(1.0)
+    chain.consume_delay.labels("bot").observe(1.0)
+    chain.refused.labels("bot", "stale").inc()
     for kind in MISMATCH_KINDS:
         bot.mismatches.labels(kind).set(0)
     return generate_latest(registry)

@@ -21,7 +21,8 @@ from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
 from quantbus_services.monitor.checks import CHECKS, Sources
 from quantbus_services.monitor.freqtrade_api import FreqtradeApi
-from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
+from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.runner import Runner
 from quantbus_services.monitor.server import address_of, bind, ready_file, serve_app
 from quantbus_services.monitor.settings import MonitorSettings
@@ -87,7 +88,8 @@ async def _assembled(
         view=view,
         checks=checks,
         board=board,
-        metrics=MonitorMetrics(registry),
+        readings=Readings(view, ChainMetrics(registry), settings.limits()),
+        metrics=LoopMetrics(registry),
         bot_metrics=BotMetrics(registry) if bot else None,
         limits=settings.limits(),
     )

@@ -1,87 +1,89 @@
 """What the monitor exports; times are Unix timestamps of moments, ages are left to the query."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from quantbus_contracts.runtime.metrics import DELAY_BUCKETS
 
-__all__ = ["BotMetrics", "MonitorMetrics", "set_all"]
+__all__ = ["BotMetrics", "ChainMetrics", "LoopMetrics", "set_all"]
 
 Labels = tuple[str, ...]
-_PREFIX: Final = "quantbus"
 
 
-class MonitorMetrics:
-    """The monitor's collectors, made in the registry they are given."""
+class LoopMetrics:
+    """About the monitor's own loop and its checks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register everything in ``registry``."""
+        self.bus_up = Gauge(
+            "quantbus_bus_up", "1 if the bus answered in the last cycle, 0 if not.", registry=registry
+        )
+        self.clock_offset = Gauge(
+            "quantbus_clock_offset_seconds",
+            "How far another clock is ahead of this machine's.",
+            ["source"],
+            registry=registry,
+        )
+        self.last_cycle = Gauge(
+            "quantbus_monitor_last_cycle_timestamp_seconds",
+            "When the last cycle of checks ended, whatever it found.",
+            registry=registry,
+        )
+        self.findings = Gauge(
+            "quantbus_monitor_findings", "What the checks find wrong now.", ["check"], registry=registry
+        )
+        self.check_failures = Counter(
+            "quantbus_monitor_check_failures",
+            "Checks that could not know the answer.",
+            ["check"],
+            registry=registry,
+        )
+
+
+class ChainMetrics:
+    """About the way of candles and signals: what stands on the bus, and the delay of each hop."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything in ``registry``."""
 
-        def gauge(name: str, text: str, labels: Labels = ()) -> Gauge:
-            return Gauge(name, text, labels, namespace=_PREFIX, registry=registry)
-
-        def counter(name: str, text: str, labels: Labels = ()) -> Counter:
-            return Counter(name, text, labels, namespace=_PREFIX, registry=registry)
+        def moment(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"quantbus_{name}_timestamp_seconds", text, labels, registry=registry)
 
         def delay(name: str, text: str, label: str) -> Histogram:
             return Histogram(
-                name, text, (label,), namespace=_PREFIX, registry=registry, buckets=DELAY_BUCKETS
+                f"quantbus_{name}_delay_seconds", text, [label], registry=registry, buckets=DELAY_BUCKETS
             )
 
         stream = ("symbol", "timeframe")
-        strategy = ("strategy_id",)
-        self.bus_up = gauge("bus_up", "1 if the bus answered in the last cycle, 0 if not.")
-        self.clock_offset = gauge(
-            "clock_offset_seconds", "How far the clock of a source is ahead of this machine's.", ("source",)
+        self.candle_last = moment("candle_last", "Open time of the newest bar; 0 if none.", *stream)
+        self.candle_due = moment("candle_due", "When the next bar is due at the latest.", *stream)
+        self.run_last = moment(
+            "strategy_last_run", "Open time of the bar last evaluated; 0 if none.", "strategy_id"
         )
-        self.last_cycle = gauge(
-            "monitor_last_cycle_timestamp_seconds", "When the last cycle of checks ended, whatever it found."
+        self.run_due = moment(
+            "strategy_run_due", "When the next evaluation is due at the latest.", "strategy_id"
         )
-        self.findings = gauge("monitor_findings", "What the checks find wrong now.", ("check",))
-        self.check_failures = counter(
-            "monitor_check_failures_total", "Checks that could not know the answer.", ("check",)
+        self.signal_last = moment(
+            "signal_last", "Open time of the newest signal's bar; 0 if none.", "strategy_id"
         )
-        self.candle_last = gauge(
-            "candle_last_timestamp_seconds", "Open time of the newest bar of a stream; 0 if none.", stream
-        )
-        self.candle_due = gauge(
-            "candle_due_timestamp_seconds", "When the next bar of a stream is due at the latest.", stream
-        )
-        self.run_last = gauge(
-            "strategy_last_run_timestamp_seconds",
-            "Open time of the newest bar that a strategy was evaluated for; 0 if none.",
-            strategy,
-        )
-        self.run_due = gauge(
-            "strategy_run_due_timestamp_seconds",
-            "When the next evaluation of a strategy is due at the latest.",
-            strategy,
-        )
-        self.signal_last = gauge(
-            "signal_last_timestamp_seconds",
-            "Open time of the bar of a strategy's newest signal; 0 if none.",
-            strategy,
-        )
+        self.heartbeat = moment("heartbeat", "Last sign of life of a process.", "process", "instance")
         self.publish_delay = delay(
-            "signal_publish_delay_seconds", "From bar close to the bus, once per signal.", "strategy_id"
+            "signal_publish", "From bar close to the bus, once per signal.", "strategy_id"
         )
         self.consume_delay = delay(
-            "signal_consume_delay_seconds", "From the bus to the consumer, once per signal.", "consumer_id"
+            "signal_consume", "From the bus to the consumer, once per signal.", "consumer_id"
         )
-        self.refused = counter(
-            "signals_refused_total",
+        self.refused = Counter(
+            "quantbus_signals_refused",
             "Signals that a consumer refused or a venue rejected.",
-            ("consumer_id", "reason"),
-        )
-        self.heartbeat = gauge(
-            "heartbeat_timestamp_seconds", "Last sign of life of a process.", ("process", "instance")
+            ["consumer_id", "reason"],
+            registry=registry,
         )
 
 
 class BotMetrics:
-    """Collectors about the bot; registered only where one is configured, since 0 would be a statement."""
+    """About the bot; registered only where one is configured, since 0 would be a statement."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything in ``registry``."""
@@ -94,7 +96,7 @@ class BotMetrics:
         self.mismatches = Gauge(
             "quantbus_reconcile_mismatches",
             "Disagreements of open trades with the signals; absent while the bot does not answer.",
-            ("kind",),
+            ["kind"],
             registry=registry,
         )
 

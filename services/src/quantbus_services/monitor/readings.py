@@ -13,7 +13,7 @@ from quantbus_services.monitor.due import (
     run_due_at,
     streams_of,
 )
-from quantbus_services.monitor.metrics import MonitorMetrics, set_all
+from quantbus_services.monitor.metrics import ChainMetrics, set_all
 from quantbus_services.monitor.view import BusView
 
 __all__ = ["Readings"]
@@ -28,7 +28,7 @@ class Readings:
     runs, each signal and each ledger row once; what is older was counted by the process before it.
     """
 
-    def __init__(self, view: BusView, metrics: MonitorMetrics, limits: Limits) -> None:
+    def __init__(self, view: BusView, metrics: ChainMetrics, limits: Limits) -> None:
         """Read ``view`` into ``metrics``."""
         self._view = view
         self._metrics = metrics

@@ -13,7 +13,7 @@ from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.checks import Check, Limits
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
-from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.metrics import BotMetrics, LoopMetrics
 from quantbus_services.monitor.positions import MISMATCH_KINDS
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.status import consumers_status, strategies_status
@@ -66,7 +66,8 @@ class Runner:
         view: CyclicView,
         checks: Sequence[Check],
         board: Board,
-        metrics: MonitorMetrics,
+        readings: Readings,
+        metrics: LoopMetrics,
         bot_metrics: BotMetrics | None,
         limits: Limits,
     ) -> None:
@@ -80,7 +81,7 @@ class Runner:
         self._metrics = metrics
         self._bot_metrics = bot_metrics
         self._limits = limits
-        self._readings = Readings(view, metrics, limits)
+        self._readings = readings
 
     async def run(self, interval: timedelta) -> None:
         """Run a cycle every ``interval`` until cancelled; a cycle that breaks is logged and tried again."""

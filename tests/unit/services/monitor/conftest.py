@@ -1,7 +1,7 @@
 import pytest
-from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus
 
 from quantbus_contracts.testing import FrozenClock
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade
 
 from quantbus_contracts import Heartbeat
 from quantbus_contracts.testing import make_signal
 from quantbus_services.monitor import checks
 from quantbus_services.monitor.checks import CHECKS, Check, Sources
 from quantbus_services.monitor.findings import Severity
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 every_check = pytest.mark.parametrize("make", CHECKS, ids=lambda make: make.name)

@@ -1,11 +1,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.services.monitor.fake_bus import FakeBus
 
 from quantbus_contracts import Heartbeat
 from quantbus_services.monitor.checks import Sources
 from quantbus_services.monitor.checks.heartbeat_lost import HeartbeatLost
+from tests.unit.services.monitor.fake_bus import FakeBus
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
 
 from quantbus_contracts.testing import FrozenClock, make_candle, make_execution, make_signal
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
 from quantbus_services.monitor.checks import CHECKS, Limits, Sources
-from quantbus_services.monitor.metrics import BotMetrics, MonitorMetrics
+from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
+from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.runner import Runner
 from quantbus_services.monitor.status import Status
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -36,7 +37,8 @@ class Monitor:
             view=bus,
             checks=checks,
             board=self.board,
-            metrics=MonitorMetrics(self.registry),
+            readings=Readings(bus, ChainMetrics(self.registry), Limits()),
+            metrics=LoopMetrics(self.registry),
             bot_metrics=BotMetrics(self.registry) if bot else None,
             limits=Limits(),
         )

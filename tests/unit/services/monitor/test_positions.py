@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
 
 from quantbus_contracts import Signal
 from quantbus_contracts.errors import ConfigError
@@ -12,6 +11,7 @@ from quantbus_services.monitor.checks import Sources
 from quantbus_services.monitor.checks.position_mismatch import PositionMismatch
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 CLOSE = NOON + seconds(60)

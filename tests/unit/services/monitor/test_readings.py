@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
-from tests.unit.services.monitor.fake_bus import FakeBus, seconds
 
 from quantbus_contracts import Heartbeat
 from quantbus_contracts.testing import make_candle, make_execution, make_signal
 from quantbus_services.monitor.checks import Limits
-from quantbus_services.monitor.metrics import MonitorMetrics, set_all
+from quantbus_services.monitor.metrics import ChainMetrics, set_all
 from quantbus_services.monitor.readings import Readings
+from tests.unit.services.monitor.fake_bus import FakeBus, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 CLOSE = NOON + seconds(60)
@@ -21,7 +21,7 @@ STRATEGY = {"strategy_id": "test"}
 class Meter:
     def __init__(self, bus: FakeBus) -> None:
         self.registry = CollectorRegistry()
-        self.metrics = MonitorMetrics(self.registry)
+        self.metrics = ChainMetrics(self.registry)
         self.readings = Readings(bus, self.metrics, Limits())
 
     def read(self, name: str, **labels: str) -> float | None:
@@ -123,7 +123,7 @@ async def test_heartbeats_are_told_per_process(bus: FakeBus, meter: Meter) -> No
 
 def test_a_gauge_gets_exactly_the_given_values() -> None:
     registry = CollectorRegistry()
-    gauge = MonitorMetrics(registry).heartbeat
+    gauge = ChainMetrics(registry).heartbeat
     set_all(gauge, {("a", "1"): 1.0, ("b", "1"): 2.0})
     set_all(gauge, {("b", "1"): 3.0})
     name = "quantbus_heartbeat_timestamp_seconds"

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.unit.services.monitor.fake_bus import FakeBus, seconds
-
 from quantbus_contracts.testing import make_execution, make_signal
 from quantbus_services.monitor.checks import Limits, Sources
 from quantbus_services.monitor.checks.signal_late import SignalLate
 from quantbus_services.monitor.checks.signals_unseen import SignalsUnseen
+from tests.unit.services.monitor.fake_bus import FakeBus, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 CLOSE = NOON + seconds(60)
@@ -42,6 +41,14 @@ async def test_a_declared_delay_counts_instead_of_half_a_bar(bus: FakeBus) -> No
     bus.clock.set(CLOSE + seconds(6))
     bus.signal_store.publish([make_signal(ts=NOON)])
     assert len(await SignalLate(Sources(bus)).check(bus.clock.now())) == 1
+
+
+async def test_a_bar_that_closed_before_the_declaration_was_promised_to_nobody(bus: FakeBus) -> None:
+    bus.clock.set(CLOSE + seconds(1))
+    bus.declare()
+    bus.clock.set(CLOSE + seconds(50))
+    bus.signal_store.publish([make_signal(ts=NOON)])
+    assert await SignalLate(Sources(bus)).check(bus.clock.now()) == []
 
 
 async def test_backfilled_signals_are_late_by_nature_and_not_judged(bus: FakeBus) -> None:

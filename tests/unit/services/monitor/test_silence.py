@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.services.monitor.fake_bus import MINUTE, FakeBus, seconds
 
 from quantbus_contracts import Timeframe
 from quantbus_contracts.testing import make_candle, make_signal
@@ -11,6 +10,7 @@ from quantbus_services.monitor.checks import Sources
 from quantbus_services.monitor.checks.candle_stale import CandleStale
 from quantbus_services.monitor.checks.signal_missing import SignalMissing
 from quantbus_services.monitor.due import allowed_delay, candle_due_at, run_due_at, streams_of
+from tests.unit.services.monitor.fake_bus import MINUTE, FakeBus, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 GRACE = seconds(60)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from quantbus_services.monitor.checks.base import Sources
-from quantbus_services.monitor.due import allowed_delay, publish_delay
+from quantbus_services.monitor.due import NEVER, allowed_delay, publish_delay
 from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["SignalLate"]
@@ -27,7 +27,13 @@ class SignalLate:
     async def check(self, now: datetime) -> list[Finding]:
         """Return a finding for each strategy with late signals among the recent ones."""
         declared = {strategy.strategy_id: strategy for strategy in await self._view.strategies()}
-        signals = await self._view.live_signals(now - self._recent)
+        declared_at = await self._view.declared_at()
+        signals = [
+            signal
+            for signal in await self._view.live_signals(now - self._recent)
+            # A bar that closed before the strategy was declared was promised to nobody.
+            if signal.signal.closes_at >= declared_at.get(signal.signal.strategy_id, NEVER)
+        ]
         findings = []
         for strategy_id in sorted({signal.signal.strategy_id for signal in signals}):
             own = [signal for signal in signals if signal.signal.strategy_id == strategy_id]
