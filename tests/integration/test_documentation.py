@@ -1,0 +1,75 @@
+"""What the documents show is run: Python as it stands, commands down to their options."""
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from quantbus_contracts.policy import Reason
+from quantbus_contracts.runtime.settings import MongoSettings
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (file.name, code)
+        for file in DOCUMENTS
+        for kind, code in BLOCK.findall(file.read_text(encoding="utf-8"))
+        if kind == language
+    ]
+
+
+def command_lines() -> list[str]:
+    lines = [line.split("#")[0].strip() for _, code in blocks("sh") for line in code.splitlines()]
+    return sorted({line.removeprefix("uv run ") for line in lines if re.match(r"(uv run )?quantbus ", line)})
+
+
+@cache
+def help_of(*words: str) -> str:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "quantbus", *words, "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_commands_and_their_options_exist(line: str) -> None:
+    words = line.split()[1:]
+    depth = 1 if words[0] in ("demo", "up", "down", "logs", "settings") else 2
+    shown = help_of(*words[:depth])
+    for option in (word for word in words if word.startswith("--")):
+        assert re.search(rf"{re.escape(option)}\b", shown), (
+            f"{option} is unknown to `quantbus {' '.join(words[:depth])}`"
+        )
+
+
+@pytest.mark.parametrize(("name", "code"), blocks("python"), ids=lambda value: value[:20])
+def test_python_runs_as_it_stands(name: str, code: str, mongo_settings: MongoSettings) -> None:
+    assert mongo_settings.mongo_uri is not None
+    environment = {
+        **os.environ,
+        "QUANTBUS_MONGO_URI": mongo_settings.mongo_uri.get_secret_value(),
+        "QUANTBUS_SIGNALS_DB": mongo_settings.signals_db,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{name}: {done.stderr}"
+
+
+def test_the_executors_page_names_every_reason() -> None:
+    text = (ROOT / "docs" / "executor.md").read_text(encoding="utf-8")
+    assert [reason.value for reason in Reason if f"`{reason.value}`" not in text] == []
