@@ -2,13 +2,12 @@
 
 from quantbus_research.publish.decisions import Thresholds, Verdict, View, decide, thresholds_of
 from quantbus_research.publish.door import SignalSink, open_sink, without_live_rows
-from quantbus_research.publish.positions import Position, SignalHistory, position_before, read_position
+from quantbus_research.publish.positions import Position, position_before, read_position
 from quantbus_research.publish.signals import Provenance, declaration_of, to_signals
 
 __all__ = [
     "Position",
     "Provenance",
-    "SignalHistory",
     "SignalSink",
     "Thresholds",
     "Verdict",

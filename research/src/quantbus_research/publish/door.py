@@ -6,9 +6,9 @@ from typing import Protocol
 
 from quantbus_contracts.bus import SignalBus
 from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.ports import SignalReader
 from quantbus_contracts.schema import Origin, PublishReport, PublishRun, Signal, Strategy
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.publish.positions import SignalHistory
 
 __all__ = ["SignalSink", "open_sink", "without_live_rows"]
 
@@ -35,7 +35,7 @@ def open_sink(connection: Connection, strategy_id: str) -> SignalSink:
 
 
 def without_live_rows(
-    signals: Sequence[Signal], history: SignalHistory, timeframe: Timeframe, bar: datetime, origin: Origin
+    signals: Sequence[Signal], history: SignalReader, timeframe: Timeframe, bar: datetime, origin: Origin
 ) -> list[Signal]:
     """Drop signals that would turn what was said live into something said afterwards."""
     if origin == "live":

@@ -6,25 +6,15 @@ So a restarted worker, or another one, comes to the same position.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
+from quantbus_contracts.ports import SignalReader
 from quantbus_contracts.schema import Origin, PublishedSignal
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Position", "SignalHistory", "position_before", "read_position"]
+__all__ = ["Position", "position_before", "read_position"]
 
 # Most questions are answered by the newest few rows; the last window reaches back years.
 _WINDOWS_BARS = (200, 5_000, 2_000_000)
-
-
-class SignalHistory(Protocol):
-    """The part of the signal reader that positions need."""
-
-    def range(
-        self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
-    ) -> list[PublishedSignal]:
-        """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,7 @@ def position_before(signals: Iterable[PublishedSignal], origins: frozenset[Origi
 
 
 def read_position(
-    history: SignalHistory,
+    history: SignalReader,
     strategy_id: str,
     pair: str,
     timeframe: Timeframe,

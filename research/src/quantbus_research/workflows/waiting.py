@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from quantbus_contracts.clock import Clock
+from quantbus_contracts.ports import CandleReader
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.workflows.session import Candles
 
 __all__ = ["POLL_SECONDS", "Pause", "newest_bar", "wait_for_bar"]
 
@@ -18,7 +18,7 @@ _FIRST = timedelta(days=366 * 30)
 
 
 def newest_bar(
-    candles: Candles, instruments: Sequence[Instrument], timeframe: Timeframe, as_of: datetime
+    candles: CandleReader, instruments: Sequence[Instrument], timeframe: Timeframe, as_of: datetime
 ) -> datetime | None:
     """Return the open time of the newest stored bar of any instrument that was closed at ``as_of``."""
     end = timeframe.last_closed(as_of) + timeframe.delta
@@ -31,7 +31,7 @@ def newest_bar(
 
 
 def wait_for_bar(
-    candles: Candles,
+    candles: CandleReader,
     instruments: Sequence[Instrument],
     timeframe: Timeframe,
     bar: datetime,

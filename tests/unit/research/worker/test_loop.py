@@ -125,7 +125,7 @@ def test_a_worker_that_waits_for_a_bar_still_shows_that_it_lives(world: World) -
     world.on_pause.clear()
     world.clock.advance(MINUTE.delta)
     worker = Worker(world, max_bars=1)
-    ages = []
+    ages: list[timedelta] = []
 
     def look(now: datetime) -> None:
         ages.extend(now - beat.at for beat in worker.heartbeats.all())
