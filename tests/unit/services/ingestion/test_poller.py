@@ -1,0 +1,325 @@
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from quantbus_contracts.errors import BusUnavailable, VenueRefused, VenueUnavailable
+from quantbus_contracts.schema import CandleReport
+from quantbus_contracts.testing import FrozenClock
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.backfill import Backfiller
+from quantbus_services.ingestion.metrics import IngestionMetrics
+from quantbus_services.ingestion.poller import Poller, State
+from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.venue_clock import VenueClock
+from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON, AsyncBars, FakeVenue
+
+FIVE = Timeframe.parse("5m")
+
+
+@dataclass
+class World:
+    """A poller whose time passes by sleeping; ends by cancellation at ``until``."""
+
+    series: tuple[Series, ...] = (Series(BTC, MINUTE),)
+    start: datetime = NOON + timedelta(seconds=20)
+    until: datetime = NOON + timedelta(minutes=5)
+    history_days: float = 0.01  # 14.4 minutes
+    max_failures: int = 5
+    beats: list[tuple[datetime, State]] = field(default_factory=list)
+    written_at: dict[tuple[str, str, datetime], datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = FrozenClock(self.start)
+        self.venue = FakeVenue(self.clock)
+        self.bars = AsyncBars()
+        self.registry = CollectorRegistry()
+        metrics = IngestionMetrics(self.registry)
+        venue_clock = VenueClock(self.venue, self.clock, check_seconds=300)
+        settings = IngestionSettings(
+            history_days=self.history_days, max_failures=self.max_failures, grace_seconds=0.5
+        )
+        self.poller = Poller(
+            self.series,
+            Backfiller(
+                self.venue,
+                self.bars,
+                self.bars,
+                page_bars=100,
+                venue_now=venue_clock.now,
+                on_write=lambda _, report: self.note(metrics, report),
+            ),
+            self.bars,
+            clock=venue_clock,
+            settings=settings,
+            metrics=metrics,
+            beat=self.beat,
+            random=lambda: 1.0,
+            sleep=self.sleep,
+        )
+
+    def note(self, metrics: IngestionMetrics, report: CandleReport) -> None:
+        metrics.written(report)
+        for key in self.bars.store.bars:
+            self.written_at.setdefault(key, self.clock.now())
+
+    async def sleep(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+        if self.clock.now() >= self.until:
+            raise asyncio.CancelledError
+        await asyncio.sleep(0)
+
+    async def beat(self, state: State) -> None:
+        if self.bars.store.down:
+            raise BusUnavailable("down")
+        self.beats.append((self.clock.now(), state))
+
+    async def run(self) -> int | None:
+        try:
+            return await self.poller.run()
+        except asyncio.CancelledError:
+            return None
+
+    def stored(self, series: Series | None = None) -> list[datetime]:
+        wanted = series or self.series[0]
+        return sorted(
+            moment
+            for symbol, frame, moment in self.bars.store.bars
+            if (symbol, frame) == (wanted.instrument.symbol, wanted.timeframe.name)
+        )
+
+    def figure(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+def minute(index: int) -> datetime:
+    return NOON + timedelta(minutes=index)
+
+
+def whole(first: int, last: int) -> list[datetime]:
+    return [minute(index) for index in range(first, last + 1)]
+
+
+async def test_it_fills_the_gap_and_then_stores_each_bar_right_after_its_close() -> None:
+    world = World()
+
+    await world.run()
+
+    assert world.stored() == whole(-14, 3)
+    for index in range(4):
+        delay = world.written_at["BINANCE:BTCUSDT", "1m", minute(index)] - minute(index + 1)
+        assert delay == timedelta(seconds=0.5)
+
+
+async def test_only_the_timeframes_that_closed_are_polled() -> None:
+    world = World(series=(Series(BTC, MINUTE), Series(BTC, FIVE)), until=minute(6))
+
+    await world.run()
+
+    asked = [frame for _, frame, _, _ in world.venue.requests]
+    at_the_start = 2  # the gap, then the last bars
+    assert asked.count("1m") == at_the_start + 5
+    assert asked.count("5m") == at_the_start + 1
+
+
+async def test_the_last_bars_are_read_again_so_that_corrections_land() -> None:
+    world = World()
+    world.venue.prices[minute(1)] = 50.0
+
+    async def correct_later(seconds: float, sleep: object = world.sleep) -> None:
+        if world.clock.now() > minute(2):
+            world.venue.prices[minute(1)] = 60.0
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = correct_later
+    await world.run()
+
+    corrected = world.bars.store.bars["BINANCE:BTCUSDT", "1m", minute(1)]
+    assert corrected.open == 60.0
+    assert world.figure("quantbus_candles_written_total", outcome="updated") == 1
+
+
+async def test_a_bar_that_comes_late_is_asked_for_again_until_it_is_there() -> None:
+    world = World()
+    world.venue.lag = timedelta(seconds=63)  # a bar appears three seconds after its close
+
+    await world.run()
+
+    assert world.stored()[-1] == minute(3)
+    delay = world.written_at["BINANCE:BTCUSDT", "1m", minute(2)] - minute(3)
+    assert timedelta(seconds=3) <= delay < timedelta(seconds=5)
+
+
+async def test_a_bar_that_never_comes_does_not_hold_up_the_next() -> None:
+    world = World()
+    world.venue.absent = {minute(1)}
+
+    await world.run()
+
+    assert world.stored() == [*whole(-14, 0), minute(2), minute(3)]
+    assert world.figure("quantbus_ingestion_cycles_total", outcome="late") == 1
+
+
+async def test_a_bar_that_was_absent_is_taken_when_the_venue_has_it() -> None:
+    world = World()
+    world.venue.absent = {minute(1)}
+
+    async def heal(seconds: float) -> None:
+        if world.clock.now() > minute(3):
+            world.venue.absent.clear()
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = heal
+    await world.run()
+
+    assert world.stored() == whole(-14, 3)
+
+
+async def test_a_dead_venue_is_asked_with_growing_pauses_and_the_gap_is_filled_when_it_returns() -> None:
+    world = World(until=minute(12), max_failures=30)
+
+    async def outage(seconds: float) -> None:
+        down = minute(2) <= world.clock.now() < minute(7)
+        world.venue.failures = [VenueUnavailable("down", kind="maintenance")] * 99 if down else []
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = outage
+    await world.run()
+
+    assert world.stored() == whole(-14, 10)
+    assert world.figure("quantbus_ingestion_cycles_total", outcome="failed") > 1
+    assert world.poller.state.failures == 0
+
+
+async def test_a_dead_database_is_survived_and_the_gap_is_filled_when_it_returns() -> None:
+    world = World(until=minute(12), max_failures=30)
+
+    async def outage(seconds: float) -> None:
+        world.bars.store.down = minute(2) <= world.clock.now() < minute(7)
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = outage
+    await world.run()
+
+    assert world.stored() == whole(-14, 10)
+    assert world.poller.state.failures == 0
+
+
+async def test_too_many_failures_in_a_row_end_the_process_with_one() -> None:
+    world = World(until=minute(600))
+    world.bars.store.down = True
+
+    assert await world.run() == 1
+    assert world.poller.state.failures == 5
+    assert world.clock.now() - world.start < timedelta(minutes=1)
+
+
+async def test_an_unexpected_error_is_survived_too() -> None:
+    world = World()
+    fetch = world.venue.fetch
+    broken = [True]
+
+    async def once(*args: object) -> object:
+        if broken and world.clock.now() > minute(1):
+            broken.clear()
+            raise ZeroDivisionError
+        return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    world.venue.fetch = once  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert world.stored() == whole(-14, 3)
+
+
+async def test_one_refused_series_does_not_stop_the_others() -> None:
+    world = World(series=(Series(BTC, MINUTE), Series(ETH, MINUTE)))
+    fetch = world.venue.fetch
+
+    async def delisted(*args: object) -> object:
+        if args[0] == BTC:
+            raise VenueRefused("no such market", kind="bad_symbol")
+        return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    world.venue.fetch = delisted  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert world.stored(Series(BTC, MINUTE)) == []
+    assert world.stored(Series(ETH, MINUTE)) == whole(-14, 3)
+    assert world.poller.state.failures == 0
+
+
+async def test_the_pause_that_the_venue_asks_for_is_kept() -> None:
+    world = World(until=minute(4))
+    world.venue.failures = [
+        VenueUnavailable("too many requests", kind="rate_limited"),  # to the question for the time
+        VenueUnavailable("banned", kind="rate_limited", retry_after_seconds=90.0),
+    ]
+
+    await world.run()
+
+    asked_at = [when for when, _ in world.beats if when > world.start]
+    assert min(world.written_at.values()) == world.start + timedelta(seconds=90)
+    assert asked_at
+
+
+async def test_a_machine_whose_clock_runs_ahead_does_not_take_the_forming_candle_for_closed() -> None:
+    world = World()
+    world.venue.ahead = timedelta(seconds=-5)
+    served: list[datetime] = []
+
+    async def slow_clock(seconds: float) -> None:
+        served.append(world.clock.now())
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = slow_clock
+    await world.run()
+
+    for (_, _, opened), written in world.written_at.items():
+        assert written >= opened + timedelta(minutes=1, seconds=5)
+
+
+async def test_signs_of_life_come_while_it_waits() -> None:
+    world = World(history_days=0.001)
+
+    await world.run()
+
+    gaps = [right[0] - left[0] for left, right in pairwise(world.beats)]
+    assert max(gaps) <= timedelta(seconds=10)
+    detail = world.poller.state.detail()
+    assert detail["series"] == 1
+    assert detail["failures"] == 0
+    assert isinstance(detail["inserted"], int)
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=10), timedelta(minutes=-5), timedelta(hours=3)])
+async def test_after_a_clock_jump_the_series_is_whole(jump: timedelta) -> None:
+    world = World(until=minute(30) + max(jump, timedelta(0)))
+    jumped: list[bool] = []
+
+    async def jumpy(seconds: float) -> None:
+        if not jumped and world.clock.now() > minute(3):
+            jumped.append(True)
+            world.clock.advance(jump)
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = jumpy
+    await world.run()
+
+    stored = world.stored()
+    assert stored == list(MINUTE.range(stored[0], stored[-1] + MINUTE.delta))
+    assert stored[-1] >= world.until - timedelta(minutes=2)
+
+
+async def test_the_metrics_name_the_newest_bar() -> None:
+    world = World()
+
+    await world.run()
+
+    newest = world.figure("quantbus_candle_last_timestamp_seconds", symbol="BINANCE:BTCUSDT", timeframe="1m")
+    assert newest == minute(3).timestamp()
+    assert world.figure("quantbus_candles_written_total", outcome="inserted") == len(world.stored())
+    assert world.figure("quantbus_candle_ingest_delay_seconds_count") == 4
