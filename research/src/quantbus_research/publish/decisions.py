@@ -59,7 +59,7 @@ def decide(
     """Judge one pair at one bar. An exit that is due by time needs no score and is never held back."""
     held = position.bars_long(timeframe, bar)
     if held is not None and policy.hold_bars is not None and held >= policy.hold_bars:
-        return Verdict(view, "exit_long", f"held for {held} bars")
+        return Verdict(view, "exit_long", f"held for {_bars(held)}")
     if view.score is None:
         return Verdict(view, None, view.degraded or "no score")
     if view.degraded and policy.on_gap == "skip":
@@ -68,7 +68,7 @@ def decide(
     if held is not None:
         if view.score < bounds.exit:
             return Verdict(view, "exit_long", f"score {view.score:+.4f} below {bounds.exit:+.4f}")
-        return Verdict(view, None, f"long for {held} bars, score {view.score:+.4f}")
+        return Verdict(view, None, f"long for {_bars(held)}, score {view.score:+.4f}")
     if view.score >= bounds.enter:
         return Verdict(view, "enter_long", f"score {view.score:+.4f} not below {bounds.enter:+.4f}")
     return _enter_anyway(view, position, policy, timeframe=timeframe, bar=bar)
@@ -79,6 +79,10 @@ def _enter_anyway(
 ) -> Verdict:
     flat = position.bars_flat(timeframe, bar)
     if policy.max_flat_bars is not None and (flat is None or flat >= policy.max_flat_bars):
-        since = "without a position so far" if flat is None else f"flat for {flat} bars"
+        since = "without a position so far" if flat is None else f"flat for {_bars(flat)}"
         return Verdict(view, "enter_long", f"{since}: the policy enters against the score {view.score:+.4f}")
     return Verdict(view, None, f"flat, score {view.score:+.4f}")
+
+
+def _bars(count: int) -> str:
+    return f"{count} bar" if count == 1 else f"{count} bars"
