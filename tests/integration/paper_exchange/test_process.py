@@ -77,6 +77,7 @@ def test_bad_options_end_with_one_clear_message(tmp_path: Path) -> None:
         (["--port", "70000"], "QUANTBUS_PAPER_PORT"),
     ):
         ready_file = tmp_path / "ready.json"
+        ready_file.write_text("left by a killed server")
         answer = run("serve", "--ready-file", str(ready_file), *options, cwd=tmp_path)
         assert answer.returncode == 2, answer.stderr
         assert told in " ".join(answer.stderr.split())

@@ -26,18 +26,14 @@ def run(settings: PaperSettings, announce: Callable[[str, Market], None]) -> int
     home = load_settings(HomeSettings)
     configure("paper-exchange", level=home.log_level, json=home.log_json)
     clock = SystemClock()
-    socket = listen(settings.host, settings.port)
-    url = url_of(socket)
-    market = Market(open_source(settings, int(clock.now().timestamp() * 1000)))
-    app = create_app(market, clock)
+    with ready_file(settings.ready_file) as write_ready_file, listen(settings.host, settings.port) as socket:
+        url = url_of(socket)
+        market = Market(open_source(settings, int(clock.now().timestamp() * 1000)))
+        app = create_app(market, clock)
 
-    def on_ready() -> None:
-        _log.info("serving", url=url, data=market.kind, origin=market.source.origin)
-        announce(url, market)
-        write_ready_file()
+        def on_ready() -> None:
+            _log.info("serving", url=url, data=market.kind, origin=market.source.origin)
+            announce(url, market)
+            write_ready_file(url=url, pid=os.getpid(), data=market.kind)
 
-    with (
-        socket,
-        ready_file(settings.ready_file, url=url, pid=os.getpid(), data=market.kind) as write_ready_file,
-    ):
         return run_until_stopped(lambda: serve(app, socket, on_ready))

@@ -90,17 +90,22 @@ async def serve(app: FastAPI, server: socket.socket, on_ready: Callable[[], None
 
 
 @contextlib.contextmanager
-def ready_file(path: Path | None, **facts: object) -> Iterator[Callable[[], None]]:
-    """Give a function that writes ``facts`` as JSON to ``path``; the file goes when the server does."""
+def ready_file(path: Path | None) -> Iterator[Callable[..., None]]:
+    """Give a function that writes its keyword arguments as JSON to ``path``.
 
-    def write() -> None:
+    The file is there only while the server serves: one that a killed server left is removed at once.
+    """
+
+    def write(**facts: object) -> None:
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         unfinished.write_text(json.dumps(facts), encoding="utf-8")
         unfinished.replace(path)
 
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
     try:
         yield write
     finally:

@@ -25,7 +25,7 @@ _DAY_MS = 86_400_000
 _MINUTES = 1_440
 _SIGMA = 6e-4  # of one minute's log return; what Bitcoin shows on a lively day
 _WAVES = ((3.1, 0.012), (7.7, 0.02), (19.0, 0.04), (53.0, 0.06), (131.0, 0.09))  # days, height in log price
-_DRIFTS = np.array([-0.45, -0.3, 0.0, 0.3, 0.45])  # in sigmas a minute
+_DRIFTS = np.array([-0.35, -0.2, 0.0, 0.2, 0.35])  # in sigmas a minute
 _START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "BNB": 600.0, "SOL": 150.0, "XRP": 0.6, "DOGE": 0.15}
 _TYPICAL_TURNOVER = 250_000.0  # quote currency a minute
 
@@ -104,7 +104,7 @@ class SyntheticSource:
         self.listings = {listing.name: listing for listing in listings}
         self._start_ms = floor_to(_DAY_MS, now_ms - int(history.total_seconds() * 1000))
         self._seed = seed
-        self._day = lru_cache(maxsize=4_096)(self._make_day)
+        self._day = lru_cache(maxsize=1_024)(self._make_day)
 
     def span(self, name: str) -> Span:
         """Return a beginning without an end."""

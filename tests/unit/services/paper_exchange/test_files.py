@@ -101,6 +101,8 @@ def test_a_file_that_its_name_does_not_call_spot_candles_is_refused(tmp_path: Pa
         ("close", 7, float("nan"), r"2025-03-01T00:07:00.000Z in row 7: close_not_finite nan"),
         ("high", 3, 1.0, "row 3: high_below"),
         ("low", 3, 0.0, "row 3: low_not_positive"),
+        ("close", 5, 5_000.0, "row 5: high_below_body"),
+        ("open", 6, 0.5, "row 6: low_above_body"),
         ("volume", 9, -1.0, "row 9: volume_negative -1.0"),
         ("open", 0, float("inf"), "row 0: open_not_finite inf"),
     ],

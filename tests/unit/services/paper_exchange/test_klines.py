@@ -36,7 +36,12 @@ def by_the_book(bars: Bars, start: int | None, end: int | None, limit: int) -> l
     return times[:limit] if start is not None else times[-limit:]
 
 
-moments = st.one_of(st.none(), st.integers(START - 50 * MINUTE, NOW + 50 * MINUTE), st.just(0))
+moments = st.one_of(
+    st.none(),
+    st.just(0),
+    st.integers(START - 50 * MINUTE, NOW + 50 * MINUTE),
+    st.integers(-50, COUNT).map(lambda minute: START + minute * MINUTE),
+)
 
 
 @settings(max_examples=200)
@@ -86,6 +91,13 @@ def test_a_coarser_interval_has_the_bucket_in_progress_last() -> None:
     answer = rows(WHOLE, interval="1h", limit=3)
     assert [row[0] for row in answer] == [START + hour * 60 * MINUTE for hour in (38, 39, 40)]
     assert float(answer[-1][1]) == recording(COUNT).bar(2_400).open
+
+
+def test_both_bounds_are_inclusive() -> None:
+    opened = START + 5 * MINUTE
+    assert [row[0] for row in rows(WHOLE, startTime=opened, endTime=opened)] == [opened]
+    assert rows(WHOLE, endTime=opened, limit=1)[0][0] == opened
+    assert rows(WHOLE, endTime=opened - 1, limit=1)[0][0] == opened - MINUTE
 
 
 def test_a_range_that_ends_before_it_starts_is_empty() -> None:
