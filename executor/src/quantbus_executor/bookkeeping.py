@@ -12,7 +12,7 @@ from quantbus_contracts.ports import ExecutionReader, SignalReader
 from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
 from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
 from quantbus_executor.journal import Journal
-from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, is_final, seen, with_changes
+from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, seen, with_changes
 from quantbus_executor.settlement import settled, signal_of_order
 from quantbus_executor.tags import entry_tag, signal_of_entry_tag
 
@@ -143,7 +143,8 @@ class Bookkeeper:
 
     def _rebuild_one(self, missing: _Missing) -> None:
         row = self._journal.row(missing.signal_id) or self._row_on_bus(missing.signal_id)
-        if row is not None and is_final(row) and (missing.entry or not _is_entry(row)):
+        known = row is not None and row.state in (ExecutionState.FILLED, ExecutionState.REJECTED)
+        if row is not None and known and (missing.entry or not _is_entry(row)):
             return  # only an exit may follow on an entry in the same row: a signal revised after it was traded
         trade = self._book.trade(missing.trade_id)
         published = self._signals.get(missing.signal_id)

@@ -1,0 +1,142 @@
+"""The ledger is brought in line with Freqtrade's own trades."""
+
+from datetime import timedelta
+
+import pytest
+
+from quantbus_contracts.schema import Execution, ExecutionState
+from quantbus_contracts.testing import make_execution, make_signal
+from quantbus_executor.settlement import settled, slippage
+from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, FakeOrder, FakeTrade, Rig
+
+
+def test_rows_that_the_bus_never_got_are_rebuilt_from_the_trades() -> None:
+    rig = Rig()
+    entry = rig.publish(ref_price=100.0)
+    rig.loop()
+    rig.clock.advance(MINUTE)
+    leave = rig.publish("exit_long", ref_price=100.0)
+    rig.loop()
+    rig.ledger.rows.clear()
+    rig.clock.advance(timedelta(days=3))  # a long outage: the newest signals are old as well
+    rig.start()
+    rig.loop()
+    rig.journal.flush()
+    for signal, side, order in ((entry, "enter_long", "order-1"), (leave, "exit_long", "exit-1")):
+        row = rig.row(signal)
+        assert (row.state.value, row.side, row.trade_id) == ("filled", side, 1)
+        assert (row.price, row.slippage) == (100.0, 0.0)
+        assert order in row.order_ids
+
+
+def test_a_fill_that_the_ledger_only_knows_as_seen_is_put_right_after_a_restart() -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.follower.on_loop(PAIRS)  # the ledger on the bus says: seen
+    rig.ledger.down = True
+    rig.loop()
+    rig.ledger.down = False
+    rig.start()
+    rig.loop()
+    assert rig.fate(entry) == ("filled", None)
+    assert rig.entries() == [entry.signal_id]
+
+
+def test_a_signal_revised_after_it_was_traded_is_rebuilt_with_its_exit() -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.loop()
+    rig.publish("exit_long", ts=entry.signal.ts)
+    rig.loop()
+    rig.ledger.rows.clear()
+    rig.start()
+    rig.loop()
+    rig.journal.flush()
+    row = rig.row(entry)
+    assert (row.state.value, row.side) == ("filled", "exit_long")
+
+
+def test_trades_whose_signals_are_gone_are_passed_over() -> None:
+    rig = Rig()
+    rig.publish()
+    rig.loop()
+    rig.ledger.rows.clear()
+    rig.bus.signals.clear()
+    rig.start()
+    rig.loop()
+    assert rig.ledger.rows == {}
+
+
+def test_a_ledger_that_cannot_be_read_back_keeps_nobody_from_trading() -> None:
+    rig = Rig()
+    signal = rig.publish()
+    rig.ledger.down = True
+    for _ in range(5):
+        rig.loop()
+    assert rig.entries() == [signal.signal_id]
+    rig.ledger.down = False
+    rig.loop()
+    assert rig.fate(signal) == ("filled", None)
+
+
+def test_signals_seen_before_a_restart_and_overtaken_since_come_to_an_end() -> None:
+    rig = Rig()
+    first = rig.publish()
+    rig.follower.on_loop(PAIRS)
+    rig.start()
+    rig.clock.advance(MINUTE)
+    rig.publish()
+    rig.loop()
+    assert rig.fate(first) == ("superseded", "superseded")
+
+
+@pytest.mark.parametrize(
+    ("price", "ref_price", "buying", "worse"),
+    [
+        (101.0, 100.0, True, 0.01),
+        (99.0, 100.0, True, -0.01),
+        (99.0, 100.0, False, 0.01),
+        (99.0, None, True, None),
+    ],
+)
+def test_slippage_is_positive_where_it_hurts(
+    price: float, ref_price: float | None, buying: bool, worse: float | None
+) -> None:
+    assert slippage(price, ref_price, buying=buying) == (worse if worse is None else pytest.approx(worse))
+
+
+def _row(**fields: object) -> Execution:
+    return make_execution(make_signal(), **fields)
+
+
+def _trade(row: Execution, *orders: FakeOrder, is_open: bool = True) -> FakeTrade:
+    return FakeTrade(7, PAIR, row.signal_id, row.seen_at, is_open=is_open, orders=list(orders))
+
+
+def test_a_partly_filled_and_cancelled_entry_counts_as_filled_with_what_it_got() -> None:
+    row = _row(state=ExecutionState.ACCEPTED)
+    order = FakeOrder("o", "buy", row.signal_id, row.seen_at + SECOND, safe_filled=0.4)
+    done = settled(row, _trade(row, order), None)
+    assert (done.state.value, done.amount) == ("filled", 0.4)
+
+
+def test_a_replaced_order_keeps_the_row_waiting_and_both_orders_in_it() -> None:
+    row = _row(state=ExecutionState.ACCEPTED)
+    first = FakeOrder("first", "buy", row.signal_id, row.seen_at, True, safe_filled=0.0)
+    row = settled(row, _trade(row, first), None)
+    first.ft_is_open = False
+    second = FakeOrder("second", "buy", row.signal_id, row.seen_at, True, safe_filled=0.0)
+    row = settled(row, _trade(row, first, second), None)
+    assert (row.state.value, row.order_ids) == ("ordered", ("first", "second"))
+
+
+def test_an_exit_whose_order_timed_out_goes_on() -> None:
+    row = _row(state=ExecutionState.ACCEPTED, side="exit_long", trade_id=7)
+    order = FakeOrder("o", "sell", f"exit_signal:{row.signal_id}", row.seen_at, safe_filled=0.0)
+    assert settled(row, _trade(row, order), None).state is ExecutionState.ACCEPTED
+
+
+def test_a_foreign_order_says_nothing_about_a_signal() -> None:
+    row = _row(state=ExecutionState.ACCEPTED)
+    stop = FakeOrder("stop", "sell", "stop_loss", row.seen_at)
+    assert settled(row, _trade(row, stop), None) == row

@@ -1,0 +1,134 @@
+"""Configs for dry runs."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_executor.botconfig import ApiServer, DryRun, dry_run_config, venue_addresses
+from quantbus_executor.botfile import read_config
+from quantbus_executor.cli import app
+from quantbus_executor.settings import ExecutorSettings
+from quantbus_services.paper_exchange.urls import ccxt_config
+
+SHIPPED = Path(__file__).resolve().parents[3] / "executor/user_data/config.dryrun.json"
+URL = "http://127.0.0.1:8765"
+
+
+@pytest.fixture
+def base() -> dict[str, Any]:
+    return read_config(SHIPPED)
+
+
+def test_the_config_that_ships_is_a_dry_run_that_holds_no_usable_secret(base: dict[str, Any]) -> None:
+    assert base["dry_run"] is True
+    assert base["api_server"]["enabled"] is False
+    assert base["api_server"]["listen_ip_address"] == "127.0.0.1"
+    assert base["api_server"]["password"] == ""
+    assert "jwt_secret_key" not in base["api_server"]
+    assert "key" not in base["exchange"]
+    assert base["strategy"] == "ExternalSignalStrategy"
+    assert ExecutorSettings.load(base, {}).consumer_id == "dryrun"
+
+
+def test_every_address_of_the_venue_is_replaced() -> None:
+    assert {"urls": venue_addresses(URL + "/")} == ccxt_config(URL)
+
+
+def test_an_address_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected an address"):
+        venue_addresses("127.0.0.1:8765")
+
+
+def test_what_is_asked_for_is_in_the_config_and_the_base_is_left_alone(
+    base: dict[str, Any], tmp_path: Path
+) -> None:
+    before = json.dumps(base)
+    run = DryRun(
+        database=tmp_path / "trades.sqlite",
+        venue_url=URL,
+        pairs=("SOL/USDT", "XRP/USDT", "ADA/USDT"),
+        timeframe="5m",
+        strategy_id="mine",
+        consumer_id="my-bot",
+        stake=25.0,
+        throttle_seconds=1,
+        api=ApiServer(port=8181, password="p", jwt_secret="s" * 40),
+    )
+    made = dry_run_config(base, run)
+    assert json.dumps(base) == before
+    assert made["db_url"] == f"sqlite:///{tmp_path}/trades.sqlite"
+    assert made["exchange"]["pair_whitelist"] == ["SOL/USDT", "XRP/USDT", "ADA/USDT"]
+    assert made["exchange"]["ccxt_config"]["urls"]["api"]["public"] == f"{URL}/api/v3"
+    assert made["max_open_trades"] == 3
+    assert made["timeframe"] == "5m"
+    assert made["stake_amount"] == 25.0
+    assert made["internals"]["process_throttle_secs"] == 1
+    assert made["external_signal"]["strategy_id"] == "mine"
+    assert made["external_signal"]["consumer_id"] == "my-bot"
+    assert made["api_server"]["listen_ip_address"] == "127.0.0.1"
+    assert made["api_server"]["jwt_secret_key"] == "s" * 40
+
+
+def test_the_real_venue_is_kept_where_no_address_is_given(base: dict[str, Any], tmp_path: Path) -> None:
+    made = dry_run_config(base, DryRun(database=tmp_path / "t", exchange="kraken"))
+    assert made["exchange"]["name"] == "kraken"
+    assert "ccxt_config" not in made["exchange"]
+
+
+@pytest.mark.parametrize(
+    ("change", "run", "told"),
+    [
+        ({"dry_run": False}, {}, "dry_run true, found False"),
+        ({}, {"timeframe": "7m"}, "expected a timeframe"),
+        ({}, {"venue_url": URL, "exchange": "kraken"}, "found 'kraken'"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    base: dict[str, Any], tmp_path: Path, change: dict[str, Any], run: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(Exception, match=told):
+        dry_run_config(base | change, DryRun(database=tmp_path / "t", **run))
+
+
+@pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 70_000}, {"password": ""}, {"jwt_secret": "short"}])
+def test_an_api_that_anyone_could_use_is_refused(wrong: dict[str, Any]) -> None:
+    fields: dict[str, Any] = {"port": 8080, "password": "p", "jwt_secret": "s" * 40} | wrong
+    with pytest.raises(ConfigError):
+        ApiServer(**fields)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["config", "--base", str(SHIPPED), *arguments])
+
+
+def test_the_command_writes_a_file_for_its_owner_only_with_secrets_of_its_own(tmp_path: Path) -> None:
+    out, password = tmp_path / "made" / "bot.json", tmp_path / "password"
+    password.write_text("from-file\n", encoding="utf-8")
+    for file in (out, tmp_path / "other.json"):
+        done = run("--api-port", "8181", "--api-password-file", str(password), "--out", str(file), "--json")
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout)["config"] == str(file)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    made, other = read_config(out), read_config(tmp_path / "other.json")
+    assert made["api_server"]["password"] == "from-file"
+    assert made["api_server"]["jwt_secret_key"] != other["api_server"]["jwt_secret_key"]
+    assert not list(tmp_path.glob("**/*.new"))
+
+
+def test_the_command_prints_the_config_where_no_file_is_named() -> None:
+    done = run("--pairs", "SOL/USDT, XRP/USDT", "--venue-url", URL)
+    assert json.loads(done.stdout)["exchange"]["pair_whitelist"] == ["SOL/USDT", "XRP/USDT"]
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_base_that_is_no_config_is_refused(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "base.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"base\.json"):
+        read_config(file)
