@@ -45,9 +45,9 @@ class Display:
         for process in scene.processes:
             self.once(("process", process), f"[bold]{process}[/] lives: its first heartbeat is on the bus")
         for symbol, last in sorted(scene.last_bars.items()):
-            self.once(
-                ("candles", symbol), f"candles of [bold]{symbol}[/] flow: newest bar opened {last:%H:%M} UTC"
-            )
+            if last >= self._from:  # a backfill begins with old bars
+                text = f"candles of [bold]{symbol}[/] flow: newest bar opened {last:%H:%M} UTC"
+                self.once(("candles", symbol), text)
         for item in scene.signals:
             signal = item.signal
             score = f", score {signal.score:+.2f}" if signal.score is not None else ""
@@ -104,15 +104,14 @@ class Display:
     def trades(self, trades: tuple[Trade, ...], currency: str) -> None:
         """Print the trades as Freqtrade tells them."""
         table = _table("trades in Freqtrade's dry run")
-        for name in ("#", "pair", "opened", "closed"):
+        for name in ("pair", "opened", "closed"):
             table.add_column(name, no_wrap=True)
         for name in ("entry", "exit", currency, "profit"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("left because")
+        table.add_column("why")
         for trade in trades:
             closed = not trade.is_open
             table.add_row(
-                str(trade.trade_id),
                 trade.pair,
                 trade.opened_at[11:19],
                 (trade.closed_at or "")[11:19] if closed else "open",
