@@ -19,7 +19,7 @@ def published(
     available_at: datetime | None = None,
     valid_until: datetime | None = None,
     version: int = 1,
-    **fields: Any,  # noqa: ANN401 - whatever a Signal takes
+    **fields: Any,
 ) -> PublishedSignal:
     """Return a 1m signal that appeared one second after its bar closed, valid for an hour."""
     signal = Signal(
