@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from quantbus_contracts import PublishRun, SignalBus, Strategy, Timeframe
+from quantbus_contracts import Heartbeat, PublishRun, SignalBus, Strategy, Timeframe
 from quantbus_contracts.embedded import find_mongod, start_server
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.execution_writer import ExecutionWriter
+from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import ExecutionState
@@ -127,6 +128,17 @@ def test_sigterm_ends_it_within_two_seconds_and_takes_the_ready_file_along(
         assert monitor.process.returncode == 0
         assert not monitor.ready_file.exists()
         assert "Traceback" not in monitor.log.read_text()
+
+
+def test_a_monitor_that_comes_back_does_not_miss_itself(
+    connection: Connection, mongo_settings: MongoSettings, tmp_path: Path
+) -> None:
+    long_ago = connection.server_now() - timedelta(hours=1)
+    HeartbeatStore(connection).beat(
+        Heartbeat(process="monitor", instance="main", at=long_ago, started_at=long_ago, version="0")
+    )
+    with running_monitor(tmp_path, environment(mongo_settings, tmp_path)) as monitor:
+        assert monitor.status().findings == ()
 
 
 def test_a_port_in_use_is_told_and_nothing_is_started(mongo_settings: MongoSettings, tmp_path: Path) -> None:

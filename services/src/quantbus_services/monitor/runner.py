@@ -101,12 +101,12 @@ class Runner:
         """Look at everything once."""
         try:
             now = await self._ask_time()
+            await self._beat(now)  # before looking, or a restarted monitor finds itself lost
             self._view.begin_cycle()
             await self._readings.take(now)
             for outcome in await run_checks(self._due(now), now):
                 self._put(outcome)
             await self._overview(now)
-            await self._beat(now)
         except BusUnavailable as error:
             if self._board.bus_up:
                 _log.warning("bus_down", error=str(error))
