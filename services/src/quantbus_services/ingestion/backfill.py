@@ -11,7 +11,7 @@ from quantbus_contracts.ports import AsyncCandleReader, AsyncCandleWriter
 from quantbus_contracts.schema import CandleReport, Rejection
 from quantbus_services.ingestion.normalise import to_candles
 from quantbus_services.ingestion.series import Series
-from quantbus_services.ingestion.venue import CandleSource
+from quantbus_services.ingestion.source import CandleSource
 from quantbus_services.ingestion.windows import Window, missing, split
 
 __all__ = ["Backfiller", "Copied", "Filled"]

@@ -27,7 +27,8 @@ from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.poller import Poller, State
 from quantbus_services.ingestion.series import Series, is_derivative_name, requested_series
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.venue import CandleSource, open_source
+from quantbus_services.ingestion.source import CandleSource
+from quantbus_services.ingestion.venue import open_source
 from quantbus_services.ingestion.venue_clock import VenueClock
 from quantbus_services.ingestion.windows import closed_end, parse_moment
 

@@ -11,7 +11,7 @@ from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backoff import delays
 from quantbus_services.ingestion.normalise import Row
-from quantbus_services.ingestion.venue import CandleSource
+from quantbus_services.ingestion.source import CandleSource
 
 __all__ = ["PatientSource"]
 

@@ -1,9 +1,9 @@
-"""The exchange, behind `CandleSource`; the only module that knows ccxt and its errors."""
+"""The exchange as a `CandleSource`; the only module that knows ccxt and its errors."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import ccxt.async_support as ccxt
@@ -14,7 +14,7 @@ from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.normalise import Row, is_garbage
 
-__all__ = ["CandleSource", "CcxtSource", "open_source"]
+__all__ = ["CcxtSource", "open_source"]
 
 _BINANCE_LIKE = ("binance", "binanceus", "binanceusdm", "binancecoinm")
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
@@ -32,50 +32,6 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (ccxt.NotSupported, "not_supported"),
     (ccxt.BadRequest, "bad_request"),
 )
-
-
-class CandleSource(Protocol):
-    """Where candles come from."""
-
-    @property
-    def venue(self) -> str:
-        """The venue's name on the bus, upper case."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """What is written into each bar as its source."""
-        ...
-
-    async def instruments(self) -> InstrumentCatalogue:
-        """Return every market the venue lists."""
-        ...
-
-    def page_bars(self, instrument: Instrument, most: int) -> int:
-        """Return how many bars to ask for in one request: ``most``, or less if the venue gives less."""
-        ...
-
-    async def fetch(
-        self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
-    ) -> list[Row]:
-        """Return at most ``limit`` rows that open at or after ``since``, perhaps with the forming candle.
-
-        Raises
-        ------
-        VenueUnavailable
-            If the venue did not answer properly; worth another try.
-        VenueRefused
-            If it said no.
-        """
-        ...
-
-    async def clock_offset(self, clock: Clock) -> timedelta:
-        """Return how far the venue's clock is ahead of ``clock``."""
-        ...
-
-    async def close(self) -> None:
-        """Close the connections."""
-        ...
 
 
 class CcxtSource:

@@ -11,7 +11,7 @@ import structlog
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import VenueError
-from quantbus_services.ingestion.venue import CandleSource
+from quantbus_services.ingestion.source import CandleSource
 
 __all__ = ["VenueClock"]
 

@@ -84,7 +84,7 @@ def _open_times(column: pa.ChunkedArray, path: Path) -> tuple[npt.NDArray[np.int
 
 def _floats(column: pa.ChunkedArray, path: Path, name: str) -> npt.NDArray[np.float64]:
     try:
-        # Through pandas: a missing value becomes NaN whatever the type, and is refused later with its row.
-        return np.asarray(column.cast(pa.float64(), safe=False).to_pandas(), dtype=np.float64)
+        # A missing value becomes NaN and is refused later with its row.
+        return np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan), dtype=np.float64)
     except pa.ArrowException as error:
         raise ContractError(f"{path.name}: expected numbers in {name!r}, found {column.type}") from error

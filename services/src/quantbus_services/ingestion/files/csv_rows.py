@@ -12,7 +12,6 @@ from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from quantbus_contracts.errors import ContractError
 from quantbus_contracts.schema import Rejection
@@ -135,6 +134,12 @@ def _times(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.
     if len(texts) and bad.mean() < 0.5:
         # A float holds microseconds exactly (below 2^53); nanoseconds to within a microsecond.
         return epoch_milliseconds(np.where(bad, 0, numbers).astype(np.int64)), bad
+    return _dates(texts)
+
+
+def _dates(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    import pandas as pd  # takes a second to load, and most files count
+
     column = pd.Series(list(texts), dtype=object).str.strip()
     moments = pd.to_datetime(column, format="ISO8601", utc=True, errors="coerce")
     if moments.isna().any():
