@@ -76,13 +76,18 @@ def test_bad_options_end_with_one_clear_message(tmp_path: Path) -> None:
         (["--from-bus"], "quantbus bus up"),
         (["--port", "70000"], "QUANTBUS_PAPER_PORT"),
     ):
-        ready_file = tmp_path / "ready.json"
-        ready_file.write_text("left by a killed server")
-        answer = run("serve", "--ready-file", str(ready_file), *options, cwd=tmp_path)
+        answer = run("serve", *options, cwd=tmp_path)
         assert answer.returncode == 2, answer.stderr
         assert told in " ".join(answer.stderr.split())
         assert "Traceback" not in answer.stderr
-        assert not ready_file.exists()
+
+
+def test_a_ready_file_that_a_killed_server_left_does_not_outlive_a_failed_start(tmp_path: Path) -> None:
+    ready_file = tmp_path / "ready.json"
+    ready_file.write_text("{}")
+    missing = str(tmp_path / "nowhere")
+    assert run("serve", "--ready-file", str(ready_file), "--data", missing, cwd=tmp_path).returncode == 2
+    assert not ready_file.exists()
 
 
 def test_an_answer_takes_no_longer_than_its_work(start_paper: PaperStarter) -> None:

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_services.paper_exchange.intrabar import STEPS, path_of, seen_at
@@ -21,6 +21,7 @@ def bars(draw: st.DrawFn) -> Bar:
 shares = st.integers(0, MINUTE - 1).map(lambda elapsed: elapsed / MINUTE)
 
 
+@settings(deadline=None)
 @given(bars(), shares, shares)
 def test_what_is_seen_only_ever_grows(bar: Bar, one: float, other: float) -> None:
     earlier, later = (seen_at(bar, share, BTC) for share in sorted((one, other)))
@@ -30,6 +31,7 @@ def test_what_is_seen_only_ever_grows(bar: Bar, one: float, other: float) -> Non
     assert later.low <= later.close <= later.high
 
 
+@settings(deadline=None)
 @given(bars(), shares)
 def test_an_extreme_does_not_show_before_the_path_reaches_it(bar: Bar, share: float) -> None:
     path = path_of(bar, BTC)
@@ -42,12 +44,14 @@ def test_an_extreme_does_not_show_before_the_path_reaches_it(bar: Bar, share: fl
     assert (seen.low == bar.low) == (share >= reached[bar.low])
 
 
+@settings(deadline=None)
 @given(bars())
 def test_a_bar_begins_as_nothing_but_its_open(bar: Bar) -> None:
     seen = seen_at(bar, 0.0, BTC)
     assert (seen.open, seen.high, seen.low, seen.close, seen.volume) == (*[bar.open] * 4, 0)
 
 
+@settings(deadline=None)
 @given(bars())
 def test_a_path_ends_at_the_close_and_has_touched_both_extremes(bar: Bar) -> None:
     path = path_of(bar, BTC)
@@ -56,6 +60,7 @@ def test_a_path_ends_at_the_close_and_has_touched_both_extremes(bar: Bar) -> Non
     assert (max(prices), min(prices)) == (bar.high, bar.low)
 
 
+@settings(deadline=None)
 @given(bars(), bars())
 def test_the_order_of_the_extremes_tells_nothing_about_prices(one: Bar, other: Bar) -> None:
     twin = Bar(one.open_time, other.open, other.high, other.low, other.close, 1, 1)

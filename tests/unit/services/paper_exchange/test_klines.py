@@ -44,7 +44,7 @@ moments = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(start=moments, end=moments, limit=st.integers(1, 1000), holed=st.booleans())
 def test_paging_follows_the_rule_whatever_is_asked(
     start: int | None, end: int | None, limit: int, holed: bool

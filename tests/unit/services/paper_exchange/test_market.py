@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.timeframe import Timeframe
@@ -33,6 +33,7 @@ def everything(market: Market, now_ms: int) -> tuple[object, ...]:
     )
 
 
+@settings(deadline=None)
 @given(minute=st.integers(2, COUNT - 2), elapsed=st.integers(0, MINUTE - 1))
 def test_nothing_served_depends_on_bars_after_the_one_in_progress(minute: int, elapsed: int) -> None:
     bars = recording(COUNT)
@@ -41,6 +42,7 @@ def test_nothing_served_depends_on_bars_after_the_one_in_progress(minute: int, e
     assert everything(market_of(bars), now) == everything(market_of(altered), now)
 
 
+@settings(deadline=None)
 @given(minute=st.integers(2, COUNT - 1), elapsed=st.integers(0, MINUTE - 1))
 def test_the_last_row_is_the_bar_in_progress_and_the_one_before_is_closed(minute: int, elapsed: int) -> None:
     bars = recording(COUNT)
@@ -63,6 +65,7 @@ def test_a_bar_is_exactly_as_recorded_from_the_instant_it_closes() -> None:
     assert before.bar(10) != bars.bar(10)
 
 
+@settings(deadline=None)
 @given(now=st.integers(START + MINUTE, END - 1), timeframe=st.sampled_from([M5, H1]))
 def test_a_coarse_bar_in_progress_is_the_sum_of_its_minutes_so_far(now: int, timeframe: Timeframe) -> None:
     market = market_of(recording(COUNT))

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.errors import ConfigError
@@ -13,6 +13,7 @@ TWO_DAYS = timedelta(days=2)
 NOW = START + 600 * DAY + 12_345_678
 
 
+@settings(deadline=None)
 @given(
     days=st.integers(4, 400),
     now=st.integers(START, START + 2000 * DAY),
@@ -31,6 +32,7 @@ def test_at_least_the_asked_history_lies_behind_now_and_time_of_day_survives(
     assert recorded_now < span.end_ms
 
 
+@settings(deadline=None)
 @given(bars=st.integers(1, 3 * 1440), history=st.integers(1, 2000), now=st.integers(START, START + 900 * DAY))
 def test_a_short_recording_moves_by_whole_bars_instead(bars: int, history: int, now: int) -> None:
     span = Span(START, START + bars * MINUTE)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_services.paper_exchange.series import Bars, ceil_to, decimals_of, floor_to
@@ -24,6 +24,7 @@ def aggregate_by_hand(bars: Bars, step_ms: int) -> list[tuple[object, ...]]:
     ]
 
 
+@settings(deadline=None)
 @given(
     count=st.integers(1, 200),
     offset=st.integers(0, 70),

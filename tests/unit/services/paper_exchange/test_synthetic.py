@@ -25,7 +25,7 @@ def same(one: Bars, other: Bars) -> bool:
     )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(first=st.integers(0, 20 * 1440), length=st.integers(1, 3000), inner=st.integers(0, 2999))
 def test_a_bar_is_the_same_however_it_is_asked_for(first: int, length: int, inner: int) -> None:
     start = NOW // DAY * DAY - 25 * DAY + first * MINUTE
