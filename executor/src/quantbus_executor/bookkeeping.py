@@ -96,14 +96,9 @@ class Bookkeeper:
     def note_fill(self, trade: TradeRecord, order: OrderRecord) -> Execution | None:
         """Note that an order of ``trade`` has filled; return the row if a known signal caused it."""
         signal_id = signal_of_order(order)
-        if signal_id is None:
-            return None
-        row = self._journal.row(signal_id)
-        if row is None:
-            self._plan().appendleft(_missing_of(trade, order, signal_id))
-            return None
-        if is_entry_order(order) != _is_entry(row):
-            return None  # the signal was revised to an exit since; its row is about the exit by now
+        row = self._journal.row(signal_id) if signal_id is not None else None
+        if row is None or signal_id is None:
+            return None  # no signal's order, or one from before a restart: rebuilding finds it
         row = settled(row, trade, self._journal.ref_price(signal_id))
         self._journal.put(row)
         return row

@@ -16,7 +16,7 @@ from quantbus_contracts.policy import (
     decide,
     entry_stake,
 )
-from quantbus_contracts.schema import Execution, ExecutionState, PublishedSignal
+from quantbus_contracts.schema import Execution, PublishedSignal
 from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
 from quantbus_executor.bookkeeping import Bookkeeper
 from quantbus_executor.columns import mark_entry
@@ -166,11 +166,7 @@ class SignalFollower:
     def _offered(self, pair: str, tag: str | None) -> PublishedSignal | None:
         """Return the signal that this loop offered to enter with and that ``tag`` names."""
         offer = self._offers.get(pair)
-        published = self._feed.newest(pair)
-        if offer is None or published is None or tag != offer.signal_id:
-            return None
-        same = (published.signal_id, published.version) == (offer.signal_id, offer.version)
-        return published if same else None
+        return self._feed.newest(pair) if offer is not None and tag == offer.signal_id else None
 
     def _entry_refusal(self, published: PublishedSignal | None, side: str) -> Reason | None:
         if not self._feed.may_enter:
@@ -194,10 +190,11 @@ class SignalFollower:
 
     def _accept_exit(self, signal_id: str, trade: TradeRecord, side: PositionSide, reason: Reason) -> None:
         row = self._journal.row(signal_id)
-        if row is None or (row.state is ExecutionState.FILLED and row.trade_id == trade.id):
+        if row is None:
             return
-        row = accepted(row, exit_action(side), self._feed.now(), reason)
-        self._journal.put(with_changes(row, {"trade_id": trade.id}))
+        taken = accepted(row, exit_action(side), self._feed.now(), reason)
+        if taken is not row:
+            self._journal.put(with_changes(taken, {"trade_id": trade.id}))
 
     def _hold_back(self, signal_id: str, reason: Reason) -> None:
         row = self._journal.row(signal_id)

@@ -251,7 +251,7 @@ def test_a_bus_that_hangs_holds_the_loop_up_for_one_time_out_only(
         start = time.monotonic()
         follower.on_loop(PAIRS)
         assert not follower.confirm_entry("BTC/USDT", wanted.signal_id, "long")
-        assert follower.exit_reason(trade) == f"revised:{leave.signal_id}"
+        assert (follower.exit_reason(trade) or "").endswith(leave.signal_id)
         durations.append(time.monotonic() - start)
     assert max(durations) < 1.0
     os.kill(own_server.pid, signal.SIGCONT)

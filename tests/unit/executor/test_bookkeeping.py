@@ -120,6 +120,38 @@ def test_a_partly_filled_and_cancelled_entry_counts_as_filled_with_what_it_got()
     assert (done.state.value, done.amount) == ("filled", 0.4)
 
 
+def test_a_partly_filled_order_that_is_still_open_is_ordered() -> None:
+    row = _row(state=ExecutionState.ACCEPTED)
+    order = FakeOrder("o", "buy", row.signal_id, row.seen_at, True, safe_filled=0.4)
+    assert settled(row, _trade(row, order), None).state is ExecutionState.ORDERED
+
+
+def test_the_order_that_filled_counts_and_not_a_later_one_that_did_not() -> None:
+    row = _row(state=ExecutionState.ACCEPTED, side="exit_long", trade_id=7)
+    tag = f"exit_signal:{row.signal_id}"
+    orders = [
+        FakeOrder("filled", "sell", tag, row.seen_at),
+        FakeOrder("empty", "sell", tag, row.seen_at, safe_filled=0.0),
+    ]
+    done = settled(row, _trade(row, *orders), None)
+    assert (done.state.value, done.order_ids) == ("filled", ("filled",))
+
+
+def test_a_fill_from_before_the_bus_was_back_is_written_once_it_is() -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.fills_orders = False
+    rig.loop()
+    rig.bus.down = rig.ledger.down = True
+    rig.start()
+    rig.loop()
+    trade = rig.book.trades[0]
+    rig.fill(trade, trade.orders[0])
+    rig.bus.down = rig.ledger.down = False
+    rig.loop()
+    assert rig.fate(entry) == ("filled", None)
+
+
 def test_a_replaced_order_keeps_the_row_waiting_and_both_orders_in_it() -> None:
     row = _row(state=ExecutionState.ACCEPTED)
     first = FakeOrder("first", "buy", row.signal_id, row.seen_at, True, safe_filled=0.0)

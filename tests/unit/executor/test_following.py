@@ -74,6 +74,39 @@ def test_a_killed_bot_opens_no_second_trade(rig: Rig, bus_is_empty: bool) -> Non
     assert rig.fate(signal) == ("filled", None)
 
 
+@pytest.mark.parametrize("ledger_is_down", [False, True])
+def test_freqtrades_trades_alone_keep_a_signal_from_a_second_entry(rig: Rig, ledger_is_down: bool) -> None:
+    rig.publish()
+    rig.loop()
+    rig.book.trades[0].is_open = False
+    rig.ledger.rows.clear()
+    rig.ledger.down = ledger_is_down
+    rig.start()
+    for _ in range(3):
+        rig.loop()
+    assert len(rig.book.trades) == 1
+
+
+def test_a_trade_that_came_between_the_mark_and_the_order_stops_the_entry(rig: Rig) -> None:
+    signal = rig.publish()
+    rig.clock.advance(SECOND)
+    rig.follower.on_loop(PAIRS)
+    rig.open_trade("ETH/USDT", signal.signal_id)
+    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+
+
+def test_an_accepted_entry_is_not_accepted_again_while_its_order_is_on_its_way(rig: Rig) -> None:
+    signal = rig.publish()
+    rig.places_orders = False
+    rig.loop()
+    rig.loop()
+    assert rig.fate(signal) == ("accepted", None)
+    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    rig.publish(score=0.9, ts=signal.signal.ts)
+    rig.loop()
+    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+
+
 def test_an_exit_closes_the_trade_and_is_noted_as_filled(rig: Rig) -> None:
     rig.publish()
     rig.loop()
@@ -353,5 +386,8 @@ def test_the_bot_gives_a_sign_of_life_with_what_it_holds(rig: Rig) -> None:
     rig.loop()
     rig.loop(passes=11 * SECOND)
     beat = rig.beats.beats["executor", "bot"]
+    assert beat.at == rig.clock.now()
     assert beat.detail["open_trades"] == 1
+    rig.loop(passes=9 * SECOND)
+    assert rig.beats.beats["executor", "bot"] == beat
     assert beat.detail["unsent_ledger_rows"] == 0

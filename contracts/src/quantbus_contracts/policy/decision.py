@@ -130,7 +130,7 @@ def _when_flat(published: PublishedSignal, wish: Wish, now: datetime, rules: Tra
     if is_future_stamped(published, rules):
         return _held(published, Reason.FUTURE_STAMPED, wish.take, final=True)
     interval = entry_interval(published, rules)
-    if now >= interval.end or interval.is_empty:
+    if now >= interval.end:
         return _held(published, interval.ended_by, wish.take, final=True)
     if now < interval.start:
         return _held(published, Reason.NOT_CLOSED, wish.take, final=False)

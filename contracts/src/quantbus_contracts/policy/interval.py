@@ -15,7 +15,7 @@ _DEFAULT_MAX_DELAY_BARS = 3
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """``[start, end)`` in UTC, and the bound that ends it. Empty where ``end <= start``."""
+    """``[start, end)`` in UTC, and the bound that ends it. Where ``end <= start`` no moment is inside."""
 
     start: datetime
     end: datetime
@@ -23,11 +23,6 @@ class Interval:
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no moment at all at which to enter."""
-        return self.end <= self.start
 
 
 def entry_interval(published: PublishedSignal, rules: TradingRules) -> Interval:
