@@ -88,7 +88,7 @@ class CcxtSource:
         milliseconds = int(since.timestamp() * 1000)
         with self._translated(f"fetch {instrument.pair} {timeframe}"):
             rows = await self._exchange.fetch_ohlcv(instrument.pair, timeframe.name, milliseconds, limit)
-        if is_garbage(rows):
+        if is_garbage(rows) or (not rows and self._answered_nothing()):
             raise VenueUnavailable(
                 f"{self.source} answered {instrument.pair} {timeframe} with something that is not candles",
                 kind="garbage",
@@ -123,10 +123,17 @@ class CcxtSource:
                 self._told(doing, error), kind=_kind(error, _KINDS), retry_after_seconds=self._retry_after()
             ) from error
         except ccxt.BaseError as error:
+            if type(error) is ccxt.ExchangeError and error.__cause__ is not None:
+                # How ccxt wraps a connection that broke in the middle of an answer.
+                raise VenueUnavailable(self._told(doing, error), kind="network") from error
             raise VenueRefused(self._told(doing, error), kind=_kind(error, _REFUSALS)) from error
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
             # What ccxt stumbles over when a body is not what the API promises.
             raise VenueUnavailable(self._told(doing, error), kind="garbage") from error
+
+    def _answered_nothing(self) -> bool:
+        """Tell whether "no candles" was an empty body with status 200, which ccxt takes for an empty list."""
+        return not str(self._exchange.last_http_response or "").strip()
 
     def _told(self, doing: str, error: Exception) -> str:
         text = " ".join(str(error).split())

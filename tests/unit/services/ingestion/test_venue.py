@@ -22,6 +22,7 @@ class Exchange:
     def __init__(self, answer: object = None) -> None:
         self.answer = answer
         self.last_response_headers: dict[str, str] = {}
+        self.last_http_response = "[]"
         self.asked: list[tuple[object, ...]] = []
 
     async def fetch_ohlcv(self, *args: object) -> object:
@@ -114,6 +115,15 @@ async def test_a_page_of_html_with_status_200_is_no_answer(answer: object) -> No
         await fetch(Exchange(answer))
 
     assert caught.value.kind == "garbage"
+
+
+async def test_an_empty_body_with_status_200_is_no_answer_but_an_empty_list_is() -> None:
+    exchange = Exchange([])
+
+    assert await fetch(exchange) == []
+    exchange.last_http_response = ""
+    with pytest.raises(VenueUnavailable):
+        await fetch(exchange)
 
 
 async def test_a_long_message_is_cut() -> None:
