@@ -125,15 +125,16 @@ class Display:
 
     def verdict(self, status: dict[str, Any]) -> None:
         """Print what the monitor thinks of it all."""
-        findings = status.get("findings", [])
-        if not findings:
+        if status["ok"]:
             self._console.print("[bold green]monitor: all is well[/], open trades agree with the signals")
             return
-        self._console.print(f"[bold yellow]monitor: {len(findings)} finding(s)[/]")
-        for finding in findings:
-            self._console.print(
-                f"  {finding['severity']}: {finding['kind']} {finding['subject']}: {finding['message']}"
-            )
+        self._console.print("[bold yellow]monitor: not all is well[/]")
+        for finding in status["findings"]:
+            text = f"  {finding['severity']}: {finding['kind']} {finding['subject']}: {finding['message']}"
+            self._console.print(text, highlight=False)
+        for check in status["checks"]:
+            if check["outcome"] == "unknown":
+                self._console.print(f"  unknown: {check['name']}: {check['error']}", highlight=False)
 
     def line(self, text: str) -> None:
         """Print a plain line."""
