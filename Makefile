@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
-export UV_SYSTEM_CERTS := 1 # trust what this machine trusts, a company's proxy included
+# Trust what this machine trusts, a company's proxy included.
+export UV_SYSTEM_CERTS := 1
 RUN := $(UV) run --frozen --no-sync
 PYTEST := $(RUN) pytest
 MEMBERS := contracts services research executor
