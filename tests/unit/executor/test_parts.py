@@ -7,9 +7,11 @@ import pytest
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import Decision, DecisionKind, Reason, StandingExit
-from quantbus_contracts.testing import make_execution
+from quantbus_contracts.testing import FakeExecutionStore, make_execution
 from quantbus_executor import FOLLOWING, fails_to, mark_no_exits
 from quantbus_executor.columns import mark_entry
+from quantbus_executor.gate import EntryGate
+from quantbus_executor.journal import Journal
 from quantbus_executor.positions import Positions
 from quantbus_executor.session import Session
 from quantbus_executor.tags import entry_tag, exit_tag, signal_of_entry_tag, signal_of_exit_tag
@@ -107,6 +109,34 @@ def test_a_new_trade_with_the_number_of_a_deleted_one_inherits_no_exit() -> None
     positions = Positions()
     positions.keep_exit(_trade(), Decision(DecisionKind.EXIT, "long", Reason.EXIT_SIGNAL, "leave", 1))
     assert positions.of(_trade(opened_after=MINUTE)).standing_exit is None
+
+
+def test_a_signal_that_any_trade_carries_is_a_duplicate_whatever_the_journal_knows() -> None:
+    journal = Journal(FakeExecutionStore(), "bot")
+    gate = EntryGate(FakeBook([_trade()]), journal)
+    assert gate.refusal(ID, 1) is Reason.DUPLICATE
+    assert gate.refusal(ID[::-1], 1) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "side", "version", "refusal"),
+    [
+        ("seen", "enter_long", 1, None),
+        ("accepted", "enter_long", 1, Reason.DUPLICATE),
+        ("ordered", "enter_long", 2, Reason.DUPLICATE),
+        ("filled", "enter_short", 2, Reason.DUPLICATE),
+        ("filled", "exit_long", 2, None),
+        ("refused", "enter_long", 1, Reason.SPOT_SHORT),
+        ("refused", "enter_long", 2, None),
+    ],
+)
+def test_what_was_decided_before_binds_the_gate(
+    state: str, side: str, version: int, refusal: Reason | None
+) -> None:
+    journal = Journal(FakeExecutionStore(), "bot")
+    row = make_execution(state=state, side=side, reason="spot_short" if state == "refused" else None)
+    journal.put(row)
+    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, version) == refusal
 
 
 def test_the_feed_tells_the_databases_time_also_between_answers() -> None:
