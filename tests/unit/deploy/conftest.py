@@ -1,4 +1,4 @@
-"""Tools that are not Python packages; `.ci/run` sets QUANTBUS_REQUIRE_TOOLS, and then their absence is a failure."""
+"""Tools that are not Python packages; `.ci/run` sets REQUIRE_TEST_TOOLS, and then their absence is a failure."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def promtool() -> str:
     found = shutil.which("promtool")
     if found is None:
         told = "promtool is absent: install Prometheus (Debian and Ubuntu: apt-get install prometheus)"
-        if os.environ.get("QUANTBUS_REQUIRE_TOOLS"):
+        if os.environ.get("REQUIRE_TEST_TOOLS"):
             pytest.fail(told)
         pytest.skip(told)
     return found
