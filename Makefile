@@ -18,12 +18,14 @@ help: ## Print this help
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
+	@echo "setting up: uv into .tools (it is not on PATH)"
 	@python3 -m venv .tools && .tools/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
 
 setup: $(filter .tools/bin/uv,$(UV)) ## Install everything from the lock into .venv
+	@[ -d .venv ] || echo "setting up: Python packages from the lock into .venv (a minute the first time)"
 	@$(UV) sync --frozen --quiet
 
-demo: setup ## See it work: one candle in, one order out, in about four minutes
+demo: setup ## See it work: one candle in, one order out, in about three minutes
 	@$(RUN) quantbus demo $(ARGS)
 
 test: setup ## Unit, conformance, architecture and integration tests, with a real mongod (under 10 minutes)

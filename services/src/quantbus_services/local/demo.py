@@ -96,7 +96,7 @@ def _introduce(display: Display, options: DemoOptions) -> None:
     display.line(
         "A bot in dry run follows a recipe that trades often, to show the machinery; no profit is claimed."
     )
-    display.line("Bars close once a minute, so a round trip takes three to five minutes.\n")
+    display.line("Bars close once a minute, so a round trip takes two to four minutes.\n")
 
 
 @asynccontextmanager

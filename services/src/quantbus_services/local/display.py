@@ -119,7 +119,7 @@ class Display:
                 f"{trade.close_rate:,.2f}" if closed and trade.close_rate else "",
                 f"{trade.profit:+,.2f}" if closed and trade.profit is not None else "",
                 f"{trade.profit_ratio:+.2%}" if closed and trade.profit_ratio is not None else "",
-                _plain(trade.exit_reason or "") if closed else "",
+                _plain((trade.exit_reason or "").partition(":")[0]) if closed else "",
             )
         self._console.print(table)
 
