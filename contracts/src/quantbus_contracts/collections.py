@@ -20,12 +20,12 @@ from quantbus_contracts.validators import (
     timeframe_name,
 )
 
-__all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "candle_collection", "spec_of"]
+__all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
 Database = Literal["market", "signals", "trading"]
-Writer = Literal[
-    "ingestion", "research", "gateway", "executor", "account", "monitor", "operator", "every process"
-]
+Party = Literal["ingestion", "research", "gateway", "executor", "account", "monitor", "operator"]
+"""Who reads and writes: the processes, and the operator at the command line."""
+Writer = Party | Literal["every process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """One collection. ``key`` is the unique key; empty means that rows are only ever added."""
+    """One collection. ``key`` is the unique key; empty means that rows have none.
+
+    Whoever writes a collection reads it too, since a write looks at what stands; not so where rows are only
+    ever added (``append_only``: no role may change them). ``read_by`` names those who read besides.
+    """
 
     name: str
     database: Database
@@ -52,6 +56,8 @@ class CollectionSpec:
     written_by: tuple[Writer, ...]
     validator: dict[str, Any]
     further_indexes: tuple[Index, ...] = field(default=())
+    read_by: tuple[Party, ...] = ("monitor", "operator")
+    append_only: bool = False
 
     @property
     def indexes(self) -> tuple[Index, ...]:
@@ -98,6 +104,7 @@ def _candles(timeframe: Timeframe) -> CollectionSpec:
         purpose=f"closed {timeframe.name} bars",
         key=("symbol", when),
         written_by=("ingestion",),
+        read_by=("research", "gateway", "monitor", "operator"),
         validator=closed(
             {
                 when: text(r"^\d{8}$") if timeframe.is_daily else moment(),
@@ -118,6 +125,7 @@ _SIGNALS = CollectionSpec(
     purpose="the newest revision of each signal, earlier ones inside it",
     key=("strategy_id", "pair", "timeframe", "ts"),
     written_by=("research", "gateway", "operator"),
+    read_by=("executor", "monitor", "operator"),
     validator=closed(
         {
             "strategy_id": _STRATEGY_ID,
@@ -156,6 +164,7 @@ _REJECTED = CollectionSpec(
     purpose="refused rows, with reason and publisher",
     key=(),
     written_by=("research", "gateway", "operator"),
+    append_only=True,
     validator=closed(
         {
             "row": {"bsonType": "string"},
@@ -194,6 +203,7 @@ _STRATEGIES = CollectionSpec(
     purpose="declarations: venue, market type, timeframe, pairs, cadence, allowed delay",
     key=("strategy_id",),
     written_by=("research", "gateway", "operator"),
+    read_by=("executor", "monitor", "operator"),
     validator=closed(
         {
             "strategy_id": _STRATEGY_ID,
@@ -217,6 +227,7 @@ _INSTRUMENTS = CollectionSpec(
     purpose="the markets of the venues",
     key=("symbol",),
     written_by=("ingestion",),
+    read_by=("research", "gateway", "monitor", "operator"),
     validator=closed(
         {
             "symbol": _SYMBOL,
@@ -237,6 +248,7 @@ _EXECUTIONS = CollectionSpec(
     purpose="what one consumer did with one signal",
     key=("consumer_id", "signal_id"),
     written_by=("executor",),
+    read_by=("gateway", "monitor", "operator"),
     validator=closed(
         {
             "consumer_id": _IDENTIFIER,
