@@ -6,7 +6,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from quantbus_contracts.schema import ExecutionState
+from quantbus_contracts.schema import ControlKind, ExecutionState
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 from quantbus_contracts.validators import (
     closed,
@@ -300,6 +300,49 @@ _HEARTBEATS = CollectionSpec(
     ),
 )
 
+_CONTROLS = CollectionSpec(
+    name="controls",
+    database="trading",
+    purpose="a block, halt or flatten by scope, with reason and expiry",
+    key=("scope", "source"),
+    written_by=("operator", "gateway", "monitor"),
+    validator=closed(
+        {
+            "scope": text(
+                r"^(all|(strategy|consumer):[A-Za-z0-9_.-]{1,64}"
+                r"|pair:[^\s/:]{1,32}/[^\s/:]{1,32}(:[^\s/:]{1,48})?)$"
+            ),
+            "source": _IDENTIFIER,
+            "kind": one_of(*(kind.value for kind in ControlKind)),
+            "reason": text(r"\S", at_most=500),
+            "at": moment(),
+            "by": text(at_most=128),
+        },
+        {"expires_at": moment(), "lifted_by": text(at_most=128)},
+        also={"$expr": {"$gte": [{"$ifNull": ["$expires_at", "$at"]}, "$at"]}},
+    ),
+)
+
+_API_KEYS = CollectionSpec(
+    name="api_keys",
+    database="signals",
+    purpose="keys of the HTTP gateway: what each may do, and a hash of its secret",
+    key=("key_id",),
+    written_by=("gateway", "operator"),
+    validator=closed(
+        {
+            "key_id": text(r"^[0-9a-f]{12}$"),
+            "kind": one_of("api", "hook"),
+            "name": _IDENTIFIER,
+            "secret_hash": text(r"^[0-9a-f]{64}$"),
+            "scopes": texts(at_most=3),
+            "strategies": texts(at_most=1_000),
+            "created_at": moment(),
+        },
+        {"expires_at": moment(), "revoked_at": moment()},
+    ),
+)
+
 COLLECTIONS: tuple[CollectionSpec, ...] = (
     *(_candles(Timeframe.parse(name)) for name in SUPPORTED_TIMEFRAMES),
     _INSTRUMENTS,
@@ -307,8 +350,10 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
     _REJECTED,
     _RUNS,
     _STRATEGIES,
+    _API_KEYS,
     _EXECUTIONS,
     _HEARTBEATS,
+    _CONTROLS,
 )
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}

@@ -12,6 +12,7 @@ from typing import Protocol
 from quantbus_contracts.schema import (
     Candle,
     CandleReport,
+    Control,
     Execution,
     ExecutionState,
     Heartbeat,
@@ -29,6 +30,8 @@ __all__ = [
     "AsyncCandleWriter",
     "CandleReader",
     "CandleWriter",
+    "ControlSnapshot",
+    "ControlStore",
     "ExecutionReader",
     "ExecutionWriter",
     "HeartbeatStore",
@@ -47,6 +50,15 @@ class SignalSnapshot:
     now: datetime
     signals: Mapping[str, PublishedSignal] = field(default_factory=dict)
     """By pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSnapshot:
+    """An answer about controls, with the database's own clock at the time of the answer."""
+
+    now: datetime
+    controls: tuple[Control, ...] = ()
+    """By scope and source; lifted and expired ones among them."""
 
 
 class CandleReader(Protocol):
@@ -217,4 +229,20 @@ class HeartbeatStore(Protocol):
 
     def all(self) -> list[Heartbeat]:
         """Return the newest sign of life of every process."""
+        ...
+
+
+class ControlStore(Protocol):
+    """Controls of bots; one for each scope and source."""
+
+    def put(self, control: Control) -> None:
+        """Store or replace what its source says about its scope."""
+        ...
+
+    def lift(self, scope: str, source: str, *, by: str) -> bool:
+        """Let the control of ``source`` on ``scope`` end now; tell whether one was in force."""
+        ...
+
+    def snapshot(self) -> ControlSnapshot:
+        """Return every control, with the database's clock."""
         ...

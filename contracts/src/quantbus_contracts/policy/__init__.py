@@ -1,5 +1,6 @@
 """The pure rules of reading and acting, shared by the bot, by backtests and by replay."""
 
+from quantbus_contracts.policy.controls import active_controls, strictest_control
 from quantbus_contracts.policy.decision import (
     Decision,
     DecisionKind,
@@ -24,10 +25,12 @@ __all__ = [
     "StandingExit",
     "TradingRules",
     "Wish",
+    "active_controls",
     "decide",
     "entry_interval",
     "entry_stake",
     "is_future_stamped",
     "requested_action",
+    "strictest_control",
     "wish_of",
 ]

@@ -2,6 +2,7 @@
 
 from quantbus_contracts.schema._base import Document
 from quantbus_contracts.schema.candle import Candle, CandleKey, ohlcv_fault
+from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
 from quantbus_contracts.schema.heartbeat import Heartbeat
 from quantbus_contracts.schema.report import CandleReport, PublishReport, Rejection
@@ -24,6 +25,8 @@ __all__ = [
     "Candle",
     "CandleKey",
     "CandleReport",
+    "Control",
+    "ControlKind",
     "Document",
     "Execution",
     "ExecutionState",

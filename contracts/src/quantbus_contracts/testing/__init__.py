@@ -5,6 +5,7 @@ The stores are held to the truth: they pass the same conformance suite as the re
 
 from quantbus_contracts.testing.builders import make_candle, make_candles, make_execution, make_signal
 from quantbus_contracts.testing.clock import FrozenClock
+from quantbus_contracts.testing.control_store import FakeControlStore
 from quantbus_contracts.testing.stores import (
     FakeCandleStore,
     FakeExecutionStore,
@@ -16,6 +17,7 @@ from quantbus_contracts.testing.stores import (
 
 __all__ = [
     "FakeCandleStore",
+    "FakeControlStore",
     "FakeExecutionStore",
     "FakeHeartbeatStore",
     "FakeInstrumentStore",
