@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference
+from pymongo.collection import Collection
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -199,11 +200,17 @@ class Connection:
     def _perform(self, call: Call) -> Any:
         if call.method == "server_time":
             return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
-        collection = self.client[self.names.of(call.collection)].get_collection(
-            self.names.called(call.collection), _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
-        )
-        reply = getattr(collection, call.method)(*call.args, **call.options)
+        reply = getattr(self.collection(call.collection), call.method)(*call.args, **call.options)
         return list(reply) if call.method in ("find", "aggregate") else reply
+
+    def collection(self, name: str) -> Collection[Row]:
+        """Return a collection as all of ours are read and written: from the primary, by majority, journaled.
+
+        For what is no question with one answer (cursors, change streams); all else is carried by `run`.
+        """
+        return self.client[self.names.of(name)].get_collection(
+            self.names.called(name), _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+        )
 
     def server_now(self) -> datetime:
         """Return the server's clock (and so find out whether it answers)."""
