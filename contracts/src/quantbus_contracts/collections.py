@@ -306,6 +306,7 @@ _CONTROLS = CollectionSpec(
     purpose="a block, halt or flatten by scope, with reason and expiry",
     key=("scope", "source"),
     written_by=("operator", "gateway", "monitor"),
+    read_by=("executor", "monitor", "operator"),
     validator=closed(
         {
             "scope": text(
