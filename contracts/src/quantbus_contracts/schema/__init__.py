@@ -1,6 +1,7 @@
 """The documents of the bus as frozen models."""
 
 from quantbus_contracts.schema._base import Document
+from quantbus_contracts.schema.audit import AuditFinding, AuditReport, FindingKind
 from quantbus_contracts.schema.candle import Candle, CandleKey, ohlcv_fault
 from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
@@ -16,20 +17,25 @@ from quantbus_contracts.schema.signal import (
     SignalKey,
     signal_id_of,
 )
-from quantbus_contracts.schema.strategy import PublishRun, Strategy
+from quantbus_contracts.schema.strategy import Contradiction, Declaration, PublishRun, Strategy
 
 __all__ = [
     "CONTENT_FIELDS",
     "FINAL_STATES",
     "Action",
+    "AuditFinding",
+    "AuditReport",
     "Candle",
     "CandleKey",
     "CandleReport",
     "Control",
     "ControlKind",
+    "Contradiction",
+    "Declaration",
     "Document",
     "Execution",
     "ExecutionState",
+    "FindingKind",
     "Heartbeat",
     "Origin",
     "PublishReport",
