@@ -215,10 +215,40 @@ _STRATEGIES = CollectionSpec(
         },
         {
             "max_delay_seconds": number(0, 1e9, above=True),
+            "max_signals_per_bar": count(5_000, least=1),
+            "max_weight": number(0, 1, above=True),
+            "max_leverage": number(1, 125),
             "note": text(at_most=1_000),
+            "version": count(least=1),
             "declared_at": moment(),
+            "declared_by": text(at_most=128),
         },
     ),
+)
+
+_AUDIT = CollectionSpec(
+    name="signals_audit",
+    database="signals",
+    purpose="one accepted batch, or one declaration: ordered content hashes, chained per strategy",
+    key=("strategy_id", "seq"),
+    written_by=("research", "gateway", "operator"),
+    read_by=("research", "gateway", "monitor", "operator"),
+    append_only=True,
+    validator=closed(
+        {
+            "strategy_id": _STRATEGY_ID,
+            "seq": count(2**53, least=1),
+            "batch_id": text(at_most=64),
+            "declaration": count(least=1),
+            "entries": texts(at_most=1_000),
+            **dict.fromkeys(("inserted", "revised"), count(1_000)),
+            **dict.fromkeys(("published_by", "host", "code_version"), text(at_most=128)),
+            "at": moment(),
+            **dict.fromkeys(("previous_hash", "hash"), text(r"^[0-9a-f]{64}$")),
+        },
+        {"declared": {"bsonType": "object"}},
+    ),
+    further_indexes=(Index((("at", 1),)), Index((("batch_id", 1),))),
 )
 
 _INSTRUMENTS = CollectionSpec(
@@ -351,6 +381,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
     _REJECTED,
     _RUNS,
     _STRATEGIES,
+    _AUDIT,
     _API_KEYS,
     _EXECUTIONS,
     _HEARTBEATS,
