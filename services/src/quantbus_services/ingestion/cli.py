@@ -75,7 +75,7 @@ def import_(
     failed = [report for report in reports if report.error]
     for report in failed:
         Console(stderr=True).print(
-            f"[bold red]not imported:[/] {report.path}: {escape(report.error)}", soft_wrap=True
+            f"[bold red]not imported:[/] {escape(str(report.path))}: {escape(report.error)}", soft_wrap=True
         )
     if failed:
         # Nothing went in: the input is to blame. Something did: the command ran and found failures.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,7 +27,7 @@ __all__ = ["file_progress", "series_progress"]
 
 class _RowsPerSecond(ProgressColumn):
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
+        speed = (task.finished_speed or task.speed) if task.fields.get("rows") else None
         return Text(f"{speed:,.0f} rows/s" if speed else "", style="green")
 
 
@@ -49,13 +50,13 @@ def file_progress(count: int) -> Generator[Callable[[Path, int, int], None]]:
     """Show one bar for all files, and one for the rows of the file at work."""
     with _new_progress("") as progress:
         files = progress.add_task("files", total=count)
-        rows = progress.add_task("", total=None)
+        rows = progress.add_task("", total=None, rows=True)
         seen: list[Path] = []
 
         def note(path: Path, done: int, total: int) -> None:
             if not seen or seen[-1] != path:
                 seen.append(path)
-                progress.reset(rows, description=path.name, total=total)
+                progress.reset(rows, description=escape(path.name), total=total)
                 progress.update(files, completed=len(seen) - 1)
             progress.update(rows, completed=done)
 
@@ -71,7 +72,9 @@ def series_progress() -> Generator[Callable[[int, int, Filled], None]]:
 
         def note(done: int, total: int, filled: Filled) -> None:
             if filled.series not in tasks:
-                tasks[filled.series] = progress.add_task(str(filled.series), total=total, completed=done)
+                tasks[filled.series] = progress.add_task(
+                    str(filled.series), total=total, completed=done, rows=True
+                )
             progress.update(tasks[filled.series], completed=done, total=total)
 
         yield note

@@ -67,6 +67,8 @@ def read_name(path: PurePath, *, folder_venues: Collection[str], quotes: Collect
     stem = path.name
     while stem.lower().endswith(_SUFFIXES):
         stem = stem[: stem.rindex(".")]
+    if stem.endswith("-trades"):
+        raise NotCandles(f"expected candles, found trades by the name {stem!r}")
     folders = [parent.name.lower() for parent in path.parents[:_FOLDERS_LOOKED_AT]]
     venue = next((name.upper() for name in folders if name in folder_venues), "")
     for read in (_freqtrade, _binance, _futures_data, _venue_first, _minutes, _plain):

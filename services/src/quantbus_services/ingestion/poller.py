@@ -5,7 +5,7 @@ after a growing pause, and since each cycle asks the bus where it stands, whatev
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ __all__ = ["Poller", "State"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_REST_SECONDS = 30.0
+_CATCH_UP_BARS = 20_000  # between two signs of life
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class Poller:
         self._beat = beat
         self._random = random
         self._sleep = sleep
+        self._beaten_at: datetime | None = None
         self.state = State()
 
     async def run(self) -> int:
@@ -131,9 +133,14 @@ class Poller:
         now = self._clock.now()
         end = series.timeframe.last_closed(now) + series.timeframe.delta
         start = end - max(timedelta(days=self._settings.history_days), series.timeframe.delta)
-        filled = await self._backfiller.fill(series, start, end)
-        self._count(filled.report)
-        _log.info("caught_up", series=str(series), absent=filled.absent, **filled.report.as_dict())
+        report, absent = CandleReport(), 0
+        for part_start in _steps(start, end, _CATCH_UP_BARS * series.timeframe.delta):
+            part_end = min(part_start + _CATCH_UP_BARS * series.timeframe.delta, end)
+            filled = await self._backfiller.fill(series, part_start, part_end)
+            report, absent = report + filled.report, absent + filled.absent
+            await self._give_sign_of_life()
+        self._count(report)
+        _log.info("caught_up", series=str(series), absent=absent, **report.as_dict())
         newest = await self._reader.last_open_time(series.instrument.symbol, series.timeframe)
         self._note(series, newest or start - series.timeframe.delta)
 
@@ -206,13 +213,30 @@ class Poller:
     async def _rest_until(self, wake: datetime) -> None:
         """Sleep until ``wake`` in slices, a sign of life before each."""
         while (wake - self._clock.now()).total_seconds() > 0:
-            try:
-                await self._beat(self.state)
-            except BusError as error:
-                _log.warning("heartbeat_failed", error=str(error))
+            until_next = await self._give_sign_of_life()
             left = (wake - self._clock.now()).total_seconds()
-            await self._sleep(max(0.0, min(left, self._settings.heartbeat_seconds)))
+            await self._sleep(max(0.0, min(left, until_next)))
+
+    async def _give_sign_of_life(self) -> float:
+        """Beat if that is due; return the seconds until the next time."""
+        now = self._clock.now()
+        every = self._settings.heartbeat_seconds
+        since = (now - self._beaten_at).total_seconds() if self._beaten_at else every
+        if 0 <= since < every:
+            return every - since
+        self._beaten_at = now
+        try:
+            await self._beat(self.state)
+        except BusError as error:
+            _log.warning("heartbeat_failed", error=str(error))
+        return every
 
     @property
     def _grace(self) -> timedelta:
         return timedelta(seconds=self._settings.grace_seconds)
+
+
+def _steps(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
+    while start < end:
+        yield start
+        start += step

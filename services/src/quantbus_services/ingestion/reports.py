@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from quantbus_contracts.schema import CandleReport
@@ -53,7 +54,7 @@ def import_table(reports: Sequence[FileReport]) -> Table:
         state = "failed" if item.error else "skipped" if item.skipped else f"{item.symbol} {item.timeframe}"
         speed = f"{item.rows / item.seconds:,.0f}" if item.rows and item.seconds else ""
         table.add_row(
-            f"{item.path.name}\n{state}",
+            escape(f"{item.path.name}\n{state}"),
             f"{item.rows:,}",
             *(f"{count:,}" for count in item.report.as_dict().values()),
             speed,
@@ -65,11 +66,11 @@ def import_table(reports: Sequence[FileReport]) -> Table:
 def rejections_table(report: FileReport) -> Table:
     """Return the first refused rows of a file, and how many there are for each reason."""
     reasons = ", ".join(f"{reason}: {count:,}" for reason, count in report.reasons.items())
-    table = Table(title=f"refused in {report.path.name} ({reasons})")
+    table = Table(title=escape(f"refused in {report.path.name} ({reasons})"))
     for name in ("row", "field", "value", "reason"):
         table.add_column(name)
     for rejection in report.rejections[:_SHOWN_REJECTIONS]:
-        table.add_row(str(rejection.row), rejection.field, rejection.value, rejection.reason)
+        table.add_row(str(rejection.row), rejection.field, escape(rejection.value), rejection.reason)
     return table
 
 

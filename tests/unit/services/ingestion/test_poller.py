@@ -295,6 +295,23 @@ async def test_signs_of_life_come_while_it_waits() -> None:
     assert isinstance(detail["inserted"], int)
 
 
+async def test_signs_of_life_come_while_a_long_history_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantbus_services.ingestion.poller._CATCH_UP_BARS", 200)
+    world = World(history_days=1, until=NOON + timedelta(minutes=2))
+    fetch = world.venue.fetch
+
+    async def slow(*args: object) -> object:
+        world.clock.advance(timedelta(seconds=3))
+        return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    world.venue.fetch = slow  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    caught_up_at = world.start + timedelta(seconds=3 * 1440 / 100)
+    assert len([when for when, _ in world.beats if when <= caught_up_at]) >= 3
+    assert world.stored()[0] == minute(-1440)
+
+
 @pytest.mark.parametrize("jump", [timedelta(minutes=10), timedelta(minutes=-5), timedelta(hours=3)])
 async def test_after_a_clock_jump_the_series_is_whole(jump: timedelta) -> None:
     world = World(until=minute(30) + max(jump, timedelta(0)))
