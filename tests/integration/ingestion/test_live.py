@@ -188,6 +188,19 @@ def test_an_unknown_symbol_is_refused_with_the_nearest(
         assert "Traceback" not in done.stderr
 
 
+def test_a_port_in_use_is_told(mongo_settings: MongoSettings, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+
+        done = ingest(mongo_settings, tmp_path, "live", "--symbols", "BTC/USDT", "--metrics-port", port)
+
+    assert done.returncode == 2
+    assert f"found {port} unusable" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_a_bus_the_ways_to_one_are_named(mongo_settings: MongoSettings, tmp_path: Path) -> None:
     nowhere = mongo_settings.model_copy(
         update={"mongo_uri": SecretStr(f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=500")}
