@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -66,7 +65,7 @@ class _Rules(BaseModel):
 class _Block(BaseModel):
     """``external_signal`` with the environment laid over it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     mongo_uri: SecretStr | None = None
     db: DatabaseName | None = None
@@ -133,21 +132,15 @@ class ExecutorSettings:
 def _read_block(config: Mapping[str, Any], env: Mapping[str, str]) -> _Block:
     block = config.get(BLOCK, {})
     if not isinstance(block, Mapping):
-        raise ConfigError(f"{BLOCK}: expected a block of settings in Freqtrade's config, found {block!r}")
-    _refuse_unknown(env)
+        raise ConfigError(
+            f"{BLOCK}: expected a block of settings in Freqtrade's config, found {type(block).__name__}"
+        )
     outranking = {key: env[name] for name, key in ENVIRONMENT_NAMES.items() if env.get(name)}
     try:
         return _Block(**{**block, **outranking})
     except ValidationError as error:
         lines = [_told(item["loc"], item["type"], item["msg"]) for item in error.errors(include_input=False)]
         raise ConfigError("the settings of the executor are wrong:\n  " + "\n  ".join(lines)) from None
-
-
-def _refuse_unknown(env: Mapping[str, str]) -> None:
-    for name in sorted(name for name in env if name.startswith(_PREFIX) and name not in ENVIRONMENT_NAMES):
-        near = get_close_matches(name, ENVIRONMENT_NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ConfigError(f"expected one of {', '.join(ENVIRONMENT_NAMES)}, found {name}{hint}")
 
 
 def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:

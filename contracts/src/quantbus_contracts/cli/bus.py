@@ -78,7 +78,7 @@ def status(as_json: Json = False) -> None:
     from quantbus_contracts.errors import BusUnavailable, ConfigError
     from quantbus_contracts.mongo.client import connect, resolve_uri
     from quantbus_contracts.mongo.layout import missing_parts
-    from quantbus_contracts.runtime.logging import redact
+    from quantbus_contracts.runtime.redaction import redact
 
     settings = load_settings(MongoSettings)
     state: dict[str, object] = {"up": False, "uri": None, "missing": [], "reason": None}

@@ -10,6 +10,7 @@ from rich.console import Console
 from quantbus_contracts.cli.bus import app as bus_app
 from quantbus_contracts.cli.settings import settings
 from quantbus_contracts.errors import ConfigError, ContractError, QuantbusError
+from quantbus_contracts.runtime.redaction import redact, redact_uncaught
 from quantbus_contracts.runtime.settings import check_environment
 
 __all__ = ["build", "main"]
@@ -67,11 +68,12 @@ def _add_unavailable(app: typer.Typer, name: str, module: str) -> None:
 
 def main() -> None:
     """Run the command; exit 2 where a person must mend something, 1 for other failures of ours."""
+    redact_uncaught()
     try:
         check_environment()
         build(sys.argv[1:])()
     except QuantbusError as error:
         console = Console(stderr=True)
         console.print("[bold red]error:[/]", end=" ")
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print(redact(str(error)), markup=False, highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, ConfigError | ContractError) else 1)

@@ -1,10 +1,8 @@
 """Connections: build a client the one right way, carry steps to it, translate what the driver raises."""
 
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pymongo
@@ -24,9 +22,11 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from quantbus_contracts.collections import spec_of
+from quantbus_contracts.collections import Database, spec_of
 from quantbus_contracts.errors import BusError, BusUnavailable, ConfigError
+from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
 from quantbus_contracts.mongo.steps import Call, Row, Steps, server_time
+from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
 
 __all__ = [
@@ -44,26 +44,6 @@ _WRITE = WriteConcern(w="majority", j=True)
 _READ = ReadConcern("majority")
 # NotWritablePrimary, PrimarySteppedDown, InterruptedAtShutdown, InterruptedDueToReplStateChange, MaxTimeMSExpired
 _PASSING_CODES = {10107, 189, 11600, 11602, 13435, 13436, 50, 91, 262}
-
-
-def resolve_uri(settings: MongoSettings) -> str:
-    """Return the address of the bus: as configured, else the embedded server's.
-
-    Raises
-    ------
-    ConfigError
-        If none is configured and no embedded server is up.
-    """
-    if settings.mongo_uri is not None:
-        return settings.mongo_uri.get_secret_value()
-    path = Path(settings.home) / "bus.json"
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["uri"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(
-            f"no bus: expected QUANTBUS_MONGO_URI, or an embedded server's address in {path}; "
-            "set the one or start the other with `quantbus bus up`"
-        ) from None
 
 
 @contextmanager
@@ -88,15 +68,17 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
                 f"the bus refused this user ({error.details and error.details.get('codeName')}); "
                 "check the user, its password and its role"
             ) from error
-        raise BusError(f"the bus refused the request: {error}") from error
+        raise BusError(f"the bus refused the request: {redact(str(error))}") from error
     except (InvalidURI, ConfigurationError) as error:
-        raise ConfigError(f"the address of the bus is wrong: {error}; check QUANTBUS_MONGO_URI") from error
+        raise ConfigError(
+            f"the address of the bus is wrong: {redact(str(error))}; check QUANTBUS_MONGO_URI"
+        ) from None
     except PyMongoError as error:
-        raise BusError(f"the bus could not do it: {error}") from error
+        raise BusError(f"the bus could not do it: {redact(str(error))}") from error
 
 
 def _told(error: PyMongoError) -> str:
-    first = str(error).split(", Timeout:")[0].split("(configured timeouts")[0].strip()
+    first = redact(str(error)).split(", Timeout:")[0].split("(configured timeouts")[0].strip()
     return f"the bus did not answer in time: {first[:300]}; is it up? (`quantbus bus status`)"
 
 
@@ -148,7 +130,7 @@ class _Names:
 
     def __init__(self, settings: MongoSettings, renamed: Mapping[str, str] | None = None) -> None:
         self._renamed = dict(renamed or {})
-        self._databases = {
+        self._databases: dict[Database, str] = {
             "market": settings.market_db,
             "signals": settings.signals_db,
             "trading": settings.trading_db,
@@ -160,7 +142,7 @@ class _Names:
     def called(self, collection: str) -> str:
         return self._renamed.get(collection, collection)
 
-    def all(self) -> dict[str, str]:
+    def all(self) -> dict[Database, str]:
         return dict(self._databases)
 
 
@@ -279,14 +261,16 @@ def connect(
     ``renamed`` maps our names of collections to what they are called on this server, where that differs.
     """
     uri = resolve_uri(settings)
-    with translated_errors():
-        client: MongoClient[Row] = MongoClient(uri, **_client_options(app, timeout_seconds))
+    options = _client_options(app, timeout_seconds) | credentials(settings)
+    with address_errors(uri):
+        client: MongoClient[Row] = MongoClient(uri, **options)
     return Connection(client, settings, timeout_seconds, renamed)
 
 
 def connect_async(settings: MongoSettings, *, app: str, timeout_seconds: float = 5.0) -> AsyncConnection:
     """Connect asynchronously, inside the running event loop."""
     uri = resolve_uri(settings)
-    with translated_errors():
-        client: AsyncMongoClient[Row] = AsyncMongoClient(uri, **_client_options(app, timeout_seconds))
+    options = _client_options(app, timeout_seconds) | credentials(settings)
+    with address_errors(uri):
+        client: AsyncMongoClient[Row] = AsyncMongoClient(uri, **options)
     return AsyncConnection(client, settings, timeout_seconds)

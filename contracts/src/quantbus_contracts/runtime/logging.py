@@ -1,30 +1,19 @@
 """One way to log: structured events, JSON in containers, secrets never.
 
-Modules call ``structlog.get_logger(__name__)``; only ``main`` configures. Addresses with a password in them
-are redacted in every rendered line, whoever logged them.
+Modules call ``structlog.get_logger(__name__)``; only ``main`` configures. Every rendered line goes through
+`quantbus_contracts.runtime.redaction`, tracebacks and third parties' lines too, and so does what ends the process.
 """
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-__all__ = ["configure", "redact"]
+from quantbus_contracts.runtime.redaction import redact
 
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
-_SECRET_PAIR = re.compile(
-    r"(?P<name>(?:password|passwd|secret|token|api_?key|authorization)['\"]?\s*[=:]\s*['\"]?)[^\s'\",}]+",
-    re.IGNORECASE,
-)
-
-
-def redact(text: str) -> str:
-    """Return ``text`` without credentials in addresses and without values of secret-looking names."""
-    text = _CREDENTIALS.sub(r"\g<scheme>***@", text)
-    return _SECRET_PAIR.sub(r"\g<name>***", text)
+__all__ = ["configure"]
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -5,17 +5,21 @@ product stands in `KNOWN_NAMES`; an unknown one is an error at start, since a mi
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.runtime.redaction import conceal, conceal_address
 
 __all__ = [
+    "BOT_NAMES",
     "KNOWN_NAMES",
     "HomeSettings",
     "MongoSettings",
@@ -29,6 +33,8 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_HOME": "folder of everything that running makes: the embedded database, models, logs",
     "QUANTBUS_MONGO_URI": "address of MongoDB; unset means the embedded server",
+    "QUANTBUS_MONGO_USER": "user of MongoDB, where the address names none",
+    "QUANTBUS_MONGO_PASSWORD_FILE": "file with the password of that user, or of the address's",
     "QUANTBUS_MONGOD": "path of the mongod to run as the embedded server",
     "QUANTBUS_MARKET_DB": "database of candles and instruments",
     "QUANTBUS_SIGNALS_DB": "database of signals and strategies",
@@ -91,7 +97,30 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_PAPER_READY_FILE": "file that tells address, pid and kind of data once the paper exchange serves",
     "QUANTBUS_PAPER_QUOTES": "currencies that names of candle files may end in, separated by commas",
     "QUANTBUS_SHARED_DATA": "folder of recorded market data that tests use",
+    **{
+        f"QUANTBUS_{role}_PASSWORD_FILE": f"file with the password that `bus init --with-auth` gives to {user}"
+        for role, user in {
+            "INGEST": "ingestion",
+            "RESEARCH": "research",
+            "GATEWAY": "the gateway",
+            "EXECUTOR": "the bot",
+            "ACCOUNT": "the account service",
+            "MONITOR": "the monitor",
+            "OPERATOR": "the command line",
+            "MIGRATE": "`bus init`",
+        }.items()
+    },
 }
+
+BOT_NAMES: dict[str, str] = {
+    "EXT_SIG_MONGO_URI": "address of MongoDB for this bot; outranks QUANTBUS_MONGO_URI",
+    "EXT_SIG_DB": "database of the signals that the bot follows",
+    "EXT_SIG_COLLECTION": "what crypto_signals is called there",
+    "EXT_SIG_STRATEGY_ID": "whose signals the bot follows",
+    "EXT_SIG_CONSUMER_ID": "what the bot is called in the ledger",
+    "EXT_SIG_QUERY_TIMEOUT_MS": "greatest time for one question of the bot to the bus",
+}
+"""What the bot reads besides, and outranks Freqtrade's config with."""
 
 
 class ProcessSettings(BaseSettings):
@@ -104,7 +133,18 @@ class ProcessSettings(BaseSettings):
         env_ignore_empty=True,
         frozen=True,
         extra="ignore",  # one .env serves all processes; check_environment() finds misspelt names
+        hide_input_in_errors=True,
     )
+
+    def model_post_init(self, context: object, /) -> None:
+        """Tell the redactor of every secret that these settings hold."""
+        for name in type(self).model_fields:
+            held = getattr(self, name)
+            text = held.get_secret_value() if isinstance(held, SecretStr) else held
+            if isinstance(text, str) and "://" in text:
+                conceal_address(text)
+            elif isinstance(held, SecretStr):
+                conceal(held.get_secret_value())
 
 
 class HomeSettings(ProcessSettings):
@@ -120,6 +160,8 @@ class MongoSettings(ProcessSettings):
 
     home: Path = Path(".quantbus")
     mongo_uri: SecretStr | None = None
+    mongo_user: str | None = Field(None, min_length=1, max_length=128)
+    mongo_password_file: Path | None = None
     market_db: str = Field("quantbus_market", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     signals_db: str = Field("quantbus_signals", pattern=r"^[A-Za-z0-9_-]{1,60}$")
     trading_db: str = Field("quantbus_trading", pattern=r"^[A-Za-z0-9_-]{1,60}$")
@@ -128,41 +170,59 @@ class MongoSettings(ProcessSettings):
 def load_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
     """Build settings of ``kind``; overrides (from the command line) win where they are not None.
 
+    Whatever starts a process, its settings come from here: so it is here that a name that nothing reads, in the
+    environment or in ``.env``, ends the start.
+
     Raises
     ------
     ConfigError
-        Naming each variable that is wrong, what was expected and what to do.
+        Naming each variable that is wrong or unknown, what was expected and what to do.
     """
+    check_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
+    prefix = str(kind.model_config.get("env_prefix", ""))
     try:
         return kind(**given)  # type: ignore[arg-type]  # fields by name; pydantic checks them
     except ValidationError as error:
-        prefix = str(kind.model_config.get("env_prefix", ""))
         lines = [
             f"{prefix}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("settings are wrong:\n  " + "\n  ".join(lines)) from None
+    except (
+        SettingsError
+    ) as error:  # a value that should be JSON; its text is not repeated: it may be a secret
+        named = re.search(r'field "(\w+)"', str(error))
+        name = f"{prefix}{named[1]}".upper() if named else "one of them"
+        raise ConfigError(f'settings are wrong:\n  {name}: expected JSON, such as ["a", "b"]') from None
 
 
 def check_environment(environment: Mapping[str, str] | None = None) -> None:
-    """Refuse ``QUANTBUS_*`` names that nothing reads.
+    """Refuse ``QUANTBUS_*`` and ``EXT_SIG_*`` names that nothing reads; without an argument also those in ``.env``.
 
     Raises
     ------
     ConfigError
         Naming each unknown variable and the nearest known one.
     """
-    names = environment if environment is not None else os.environ
-    unknown = sorted(name for name in names if name.startswith("QUANTBUS_") and name not in KNOWN_NAMES)
+    names = set(environment) if environment is not None else {*os.environ, *_names_in_file()}
+    known = KNOWN_NAMES | BOT_NAMES
+    # Settings are read whatever the case, so a misspelt name is one whatever the case.
+    ours = {name for name in names if name.upper().startswith(("QUANTBUS_", "EXT_SIG_"))}
+    unknown = sorted(name for name in ours if name.upper() not in known)
     if not unknown:
         return
     lines = []
     for name in unknown:
-        near = get_close_matches(name, KNOWN_NAMES, n=1)
+        near = get_close_matches(name.upper(), known, n=1)
         lines.append(f"{name}" + (f" (did you mean {near[0]}?)" if near else ""))
     raise ConfigError(
         "these environment variables are not read by anything: "
         + ", ".join(lines)
         + "; correct or unset them (`quantbus settings` lists every name)"
     )
+
+
+def _names_in_file() -> set[str]:
+    file = Path(str(ProcessSettings.model_config["env_file"]))
+    return set(dotenv_values(file, interpolate=False)) if file.is_file() else set()
