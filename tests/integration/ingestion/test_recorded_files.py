@@ -123,7 +123,7 @@ def test_binances_daily_files_hold_the_bars_of_the_long_series(
         ("raw/kaggle/coin_Solana.csv", {}, "give --venue and --symbol and --timeframe"),
         ("raw/kraken/XBTUSD_60.csv", {"timeframe": "1m"}, "expected 1m bars, found bars 1:00:00 apart"),
         ("freqtrade/testdata/UNITTEST_BTC-8m.feather", {"venue": "binance"}, "found '8m'"),
-        ("freqtrade/testdata/XRP_ETH-trades.feather", {"venue": "binance"}, "give --"),
+        ("freqtrade/testdata/XRP_ETH-trades.feather", {"venue": "binance"}, "found trades"),
         (
             "freqtrade/testdata/futures/XRP_USDT_USDT-8h-funding_rate.feather",
             {"venue": "binance"},
