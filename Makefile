@@ -12,7 +12,7 @@ MEMBERS := contracts services research executor
 SOURCES := $(foreach member,$(MEMBERS),$(member)/src)
 CODE := $(SOURCES) executor/user_data/strategies tests benchmarks
 
-.PHONY: help setup demo test e2e soak bench lint type arch check fmt up down logs clean
+.PHONY: help setup demo test e2e soak pandas3 bench lint type arch check fmt up down logs clean
 
 help: ## Print this help
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ e2e: setup ## The real bot against the paper exchange
 
 soak: setup ## Long failure runs
 	@$(PYTEST) -m soak --timeout=7200 $(ARGS)
+
+pandas3: $(filter .tools/bin/uv,$(UV)) ## Contracts and executor beside pandas 3, which a stock Freqtrade brings
+	@$(UV) run --isolated --no-project --quiet --with './contracts[mongo,runtime,cli,frames,embedded]' --with ./executor \
+	  --with 'pandas>=3' --with pytest --with pytest-asyncio --with pytest-timeout --with hypothesis \
+	  python -m pytest -q -p no:cacheprovider tests/unit/executor tests/unit/contracts/test_candle.py \
+	  tests/unit/contracts/policy tests/conformance/test_every_store.py --ignore tests/unit/executor/test_botconfig.py
 
 bench: setup ## Measure, side by side with baselines, as ratios
 	@for script in benchmarks/*.py; do $(RUN) python $$script || exit 1; done
