@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -230,19 +231,36 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSer
     stop_server(home)
 
 
+@pytest.fixture
+def own_mongo(own_server: EmbeddedServer) -> MongoSettings:
+    return MongoSettings(mongo_uri=SecretStr(own_server.uri))
+
+
+@pytest.fixture
+def patient(own_mongo: MongoSettings) -> Iterator[Connection]:
+    with closing(connect(own_mongo, app="patient", timeout_seconds=20)) as made:
+        initialise(made)
+        yield made
+
+
+@pytest.fixture
+def quick(own_mongo: MongoSettings) -> Iterator[Connection]:
+    with closing(connect(own_mongo, app="quick", timeout_seconds=0.3)) as made:
+        yield made
+
+
 def test_a_bus_that_hangs_holds_the_loop_up_for_one_time_out_only(
-    own_server: EmbeddedServer, book: FakeBook
+    own_server: EmbeddedServer,
+    own_mongo: MongoSettings,
+    patient: Connection,
+    quick: Connection,
+    book: FakeBook,
 ) -> None:
-    mongo = MongoSettings(mongo_uri=SecretStr(own_server.uri))
-    patient = connect(mongo, app="patient", timeout_seconds=20)
-    initialise(patient)
     held = publish(patient, "ETH/USDT", "enter_long")
-    quick = connect(mongo, app="quick", timeout_seconds=0.3)
-    follower = build_follower(settings_of(mongo), quick, book, SystemClock())
+    follower = build_follower(settings_of(own_mongo), quick, book, SystemClock())
     follower.on_loop(PAIRS)
     trade = open_trade(follower, book, held)
-    leave = publish(patient, "ETH/USDT", "exit_long", bars_back=0)
-    follower.on_loop(PAIRS)
+    leave = publish(patient, "ETH/USDT", "exit_long")
     wanted = publish(patient, "BTC/USDT", "enter_long")
     follower.on_loop(PAIRS)
     os.kill(own_server.pid, signal.SIGSTOP)
@@ -260,5 +278,3 @@ def test_a_bus_that_hangs_holds_the_loop_up_for_one_time_out_only(
     while not follower.confirm_entry("BTC/USDT", wanted.signal_id, "long"):
         assert time.monotonic() < deadline
         follower.on_loop(PAIRS)
-    for client in (patient, quick):
-        client.close()
