@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.runtime.settings import MongoSettings, ProcessSettings, load_settings
 
 __all__ = ["app"]
@@ -23,48 +24,85 @@ class EmbeddedSettings(ProcessSettings):
 
 
 @app.command()
-def up(as_json: Json = False) -> None:
+def up(
+    auth: Annotated[
+        bool | None,
+        typer.Option(
+            "--auth/--no-auth",
+            help="Let nobody in without a password. [as this home had it; off for a new one]",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Start the embedded MongoDB unless it runs; return once it answers, and leave it running.
 
     \b
     Example:
       quantbus bus up --json
+      quantbus bus up --auth
     """
-    from quantbus_contracts.embedded import start_server
+    from quantbus_contracts.embedded import admin_password_file, start_server
 
     settings = load_settings(EmbeddedSettings)
-    server = start_server(settings.home, mongod=settings.mongod)
+    server = start_server(settings.home, mongod=settings.mongod, auth=auth)
     console = Console()
     if as_json:
         console.print_json(data={"uri": server.uri, "pid": server.pid})
     else:
         console.print(f"bus is up: [bold]{server.uri}[/] (pid {server.pid}, data in {server.data})")
+        if server.auth:
+            console.print(
+                f"it asks for passwords: the administrator's is in {admin_password_file(settings.home)}"
+            )
+            console.print("run `quantbus bus init --with-auth` for a user per role")
 
 
 @app.command()
-def init(as_json: Json = False) -> None:
+def init(
+    with_auth: Annotated[
+        bool, typer.Option("--with-auth", help="Also make the roles, and a user with a password for each.")
+    ] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="With --with-auth: give the users new passwords.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Make collections, unique indexes and validators; may be run any number of times.
+
+    Passwords go into files under QUANTBUS_HOME/secrets that only you can read, unless QUANTBUS_INGEST_PASSWORD_FILE
+    and its like name files that hold them; they are never printed.
 
     \b
     Example:
       quantbus bus init
+      quantbus bus init --with-auth
     """
+    from quantbus_contracts.cli.access import administrator, print_access, set_up_access
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import initialise
 
-    connection = connect(load_settings(MongoSettings), app="init", timeout_seconds=60)
+    if rotate and not with_auth:
+        raise ConfigError(
+            "expected --rotate together with --with-auth: it gives the roles' users new passwords"
+        )
+    connection = connect(administrator(load_settings(MongoSettings)), app="init", timeout_seconds=60)
     report = initialise(connection)
+    access = set_up_access(connection, rotate=rotate) if with_auth else None
     connection.close()
     console = Console()
     if as_json:
-        console.print_json(data=asdict(report))
-    elif report.changed:
+        console.print_json(data=asdict(report) | (access.as_dict() if access else {}))
+        return
+    if report.changed:
         console.print(
             f"bus is ready: {report.collections_created} collections made, {report.indexes_created} indexes made, "
             f"{report.validators_set} validators set"
         )
     else:
         console.print("bus is ready: everything was there already")
+    if access:
+        print_access(access, console)
 
 
 @app.command()
@@ -75,12 +113,13 @@ def status(as_json: Json = False) -> None:
     Example:
       quantbus bus status --json
     """
-    from quantbus_contracts.errors import BusUnavailable, ConfigError
-    from quantbus_contracts.mongo.client import connect, resolve_uri
+    from quantbus_contracts.cli.access import administrator
+    from quantbus_contracts.mongo.address import resolve_uri
+    from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import missing_parts
     from quantbus_contracts.runtime.redaction import redact
 
-    settings = load_settings(MongoSettings)
+    settings = administrator(load_settings(MongoSettings))
     state: dict[str, object] = {"up": False, "uri": None, "missing": [], "reason": None}
     try:
         state["uri"] = redact(resolve_uri(settings))
@@ -90,8 +129,8 @@ def status(as_json: Json = False) -> None:
         state["up"] = True
         state["missing"] = missing_parts(connection)
         connection.close()
-    except (BusUnavailable, ConfigError) as error:
-        state["reason"] = str(error)
+    except (BusError, ConfigError) as error:
+        state["reason"] = redact(str(error))
     console = Console()
     if as_json:
         console.print_json(data=state)

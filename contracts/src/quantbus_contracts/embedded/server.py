@@ -1,6 +1,7 @@
 """Run a mongod as a one-node replica set on 127.0.0.1, and stop it again by its pid.
 
 The address stands in ``bus.json`` in the quantbus home, the data beside it. Starting twice finds the running one.
+With access control on, no password stands there; see `quantbus_contracts.embedded.access`.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from quantbus_contracts.embedded.access import ServerKey, ensure_administrator, has_server_key, server_key
 from quantbus_contracts.embedded.binary import find_mongod
 from quantbus_contracts.errors import BusUnavailable, ConfigError
 from quantbus_contracts.mongo.steps import Row
@@ -39,22 +41,26 @@ _FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServer:
-    """A running embedded server."""
+    """A running embedded server; ``auth`` says whether it asks who one is."""
 
     uri: str
     pid: int
     port: int
     data: str
     log: str
+    auth: bool = False
 
 
-def start_server(home: Path, *, mongod: Path | None = None) -> EmbeddedServer:
+def start_server(home: Path, *, mongod: Path | None = None, auth: bool | None = None) -> EmbeddedServer:
     """Start the embedded server of ``home`` unless it runs; return once it answers as primary.
+
+    With ``auth`` it lets nobody in without a password, and the administrator exists. Not given means as this home
+    has it: a bus that had access control keeps it, a new one has none.
 
     Raises
     ------
     ConfigError
-        If no mongod is found.
+        If no mongod is found, or the running one has no access control and should have.
     BusUnavailable
         If it does not answer in time; the message names the log to read.
     """
@@ -62,13 +68,15 @@ def start_server(home: Path, *, mongod: Path | None = None) -> EmbeddedServer:
     with _lock(home):
         running = server_status(home)
         if running is not None:
+            if auth and not running.auth:
+                raise ConfigError(
+                    f"expected a bus with access control, found one without (pid {running.pid}); "
+                    "stop it with `quantbus bus down` and start it again"
+                )
             return running
         binary = find_mongod(mongod, home)
-        server = _launch(binary, home.resolve())
-        path = home / "bus.json"
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(server)) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        server = _launch(binary, home.resolve(), with_auth=has_server_key(home) if auth is None else auth)
+        _record(home, server)
         return server
 
 
@@ -129,6 +137,16 @@ def _is_zombie(pid: int) -> bool:
     return fields[0] == "Z"
 
 
+def _record(home: Path, server: EmbeddedServer) -> None:
+    told = asdict(server)
+    if not server.auth:
+        del told["auth"]
+    path = home / "bus.json"
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(told) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
 def _recorded(home: Path) -> EmbeddedServer | None:
     try:
         return EmbeddedServer(**json.loads((home / "bus.json").read_text(encoding="utf-8")))
@@ -149,13 +167,15 @@ def _is_ours(server: EmbeddedServer) -> bool:
     return f"--dbpath={server.data}" in command
 
 
-def _launch(binary: Path, home: Path) -> EmbeddedServer:
+def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
     data, log = home / "mongo", home / "mongod.log"
     data.mkdir(exist_ok=True)
     port = _free_port()
+    key = server_key(home) if with_auth else None
     command = [
         str(binary),
         *_FLAGS,
+        *(key.flags if key else ()),
         f"--replSet={_REPLICA_SET}",
         f"--port={port}",
         f"--dbpath={data}",
@@ -165,13 +185,16 @@ def _launch(binary: Path, home: Path) -> EmbeddedServer:
     ]
     pid = _spawn(command)
     try:
-        _await_primary(pid, port, log)
+        _await_primary(pid, port, log, key)
+        if key:
+            with _direct_client(port, seconds=_START_SECONDS, key=key) as client:
+                ensure_administrator(client, home)
     except BaseException:
         if _alive(pid):
             os.kill(pid, signal.SIGKILL)
         raise
     uri = f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
-    return EmbeddedServer(uri=uri, pid=pid, port=port, data=str(data), log=str(log))
+    return EmbeddedServer(uri=uri, pid=pid, port=port, data=str(data), log=str(log), auth=with_auth)
 
 
 def _spawn(command: list[str]) -> int:
@@ -187,14 +210,14 @@ def _spawn(command: list[str]) -> int:
     return int(answer.stdout)
 
 
-def _await_primary(pid: int, port: int, log: Path) -> None:
+def _await_primary(pid: int, port: int, log: Path, key: ServerKey | None) -> None:
     deadline = time.monotonic() + _START_SECONDS
     configured = False
     while time.monotonic() < deadline:
         if not _alive(pid):
             raise ConfigError(f"mongod ended at once; read {log}")
         try:
-            with _direct_client(port, seconds=2.0) as client:
+            with _direct_client(port, seconds=2.0, key=key) as client:
                 if not configured:
                     _configure(client, port)
                     configured = True
@@ -222,7 +245,7 @@ def _configure(client: "MongoClient[Row]", port: int) -> None:
         client.admin.command("replSetReconfig", config, force=True)
 
 
-def _direct_client(port: int, *, seconds: float) -> "MongoClient[Row]":
+def _direct_client(port: int, *, seconds: float, key: ServerKey | None = None) -> "MongoClient[Row]":
     milliseconds = int(seconds * 1000)
     return MongoClient(
         "127.0.0.1",
@@ -230,6 +253,7 @@ def _direct_client(port: int, *, seconds: float) -> "MongoClient[Row]":
         directConnection=True,
         serverSelectionTimeoutMS=milliseconds,
         socketTimeoutMS=milliseconds,
+        **(key.credentials if key else {}),
     )
 
 
