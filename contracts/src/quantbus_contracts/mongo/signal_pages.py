@@ -45,7 +45,10 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class SignalPage:
-    """Signals by pair, the newest bar of a pair first; ``after`` continues, None at the end."""
+    """Signals by pair, the newest bar of a pair first; ``after`` continues, None at the end.
+
+    They carry no history, unless they were read as of a moment: then what came before that.
+    """
 
     signals: tuple[PublishedSignal, ...]
     after: PageKey | None
@@ -82,6 +85,7 @@ def latest_pipeline(query: PageQuery) -> list[Row]:
         {"$sort": {"_id": 1}},
         {"$limit": query.limit + 1},
         {"$replaceWith": "$newest"},
+        *([] if query.as_of else [{"$unset": "history"}]),
     ]
 
 
@@ -94,7 +98,7 @@ def _span(query: PageQuery) -> Steps[SignalPage]:
     rows = yield find(
         COLLECTION,
         _match(query, each_pair_once=False),
-        None,
+        None if query.as_of else {"history": 0},
         sort=[("pair", 1), ("ts", -1)],
         limit=query.limit + 1,
     )

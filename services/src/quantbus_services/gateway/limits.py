@@ -26,7 +26,7 @@ class Buckets:
         """Count on the monotonic clock ``seconds``."""
         self._per_second = per_second
         self._burst = burst
-        self._seconds = seconds
+        self.seconds = seconds
         self._most_names = most_names
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
@@ -42,7 +42,7 @@ class Buckets:
 
     def wait(self, name: str) -> float:
         """Return the seconds until there is one to take."""
-        now = self._seconds()
+        now = self.seconds()
         bucket = self._buckets.get(name)
         if bucket is None:
             bucket = self._buckets[name] = _Bucket(self._burst, now)

@@ -5,11 +5,11 @@ Whatever passes here is made of finite numbers and clean text, so that no row ca
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from quantbus_services.gateway.tokens import SECRET_SHAPE
 
-__all__ = ["JsonRefused", "parse_strictly"]
+__all__ = ["JsonRefused", "holds_secret", "parse_strictly"]
 
 DEEPEST = 8
 """Nested lists and objects; a batch of signals needs three."""
@@ -18,10 +18,6 @@ _LONGEST_NUMBER = 40
 
 class JsonRefused(ValueError):
     """The text is no JSON that we take; the message repeats nothing of it."""
-
-    def __init__(self, message: str, *, holds_secret: bool = False) -> None:
-        super().__init__(message)
-        self.holds_secret = holds_secret
 
 
 def parse_strictly(body: bytes) -> object:
@@ -45,9 +41,7 @@ def parse_strictly(body: bytes) -> object:
             object_pairs_hook=_without_twins,
         )
     except json.JSONDecodeError as error:
-        raise JsonRefused(
-            f"expected JSON, found none at line {error.lineno} column {error.colno}"
-        ) from None
+        raise JsonRefused(f"expected JSON, found none at line {error.lineno} column {error.colno}") from None
     except RecursionError:
         raise JsonRefused(_too_deep()) from None
     _check(value)
@@ -83,27 +77,27 @@ def _without_twins(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 
 def _check(value: object) -> None:
-    """Walk through everything without recursion."""
+    for text in _texts(value):
+        if any(character < " " and character not in "\t\n\r" for character in text):
+            raise JsonRefused("expected text without control characters, found one")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise JsonRefused("expected whole Unicode characters, found half of a surrogate pair")
+
+
+def holds_secret(value: object) -> bool:
+    """Tell whether any text in ``value`` looks like a secret of ours."""
+    return any(SECRET_SHAPE.search(text) for text in _texts(value))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text, names included, without recursion."""
     open_values: list[tuple[object, int]] = [(value, 1)]
     while open_values:
         item, depth = open_values.pop()
         if isinstance(item, str):
-            _check_text(item)
+            yield item
         elif isinstance(item, dict | list):
             if depth > DEEPEST:
                 raise JsonRefused(_too_deep())
             parts = [*item.keys(), *item.values()] if isinstance(item, dict) else item
             open_values.extend((part, depth + 1) for part in parts)
-
-
-def _check_text(text: str) -> None:
-    if any(character < " " and character not in "\t\n\r" for character in text):
-        raise JsonRefused("expected text without control characters, found one")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise JsonRefused("expected whole Unicode characters, found half of a surrogate pair")
-    if SECRET_SHAPE.search(text):
-        raise JsonRefused(
-            "a quantbus secret stands where none belongs; nothing of the request was stored. Others may have "
-            "seen it: revoke that key",
-            holds_secret=True,
-        )
