@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,13 +75,22 @@ def test_up_init_status_down_as_commands(home: Path) -> None:
     assert json.loads(run(home, "bus", "down", "--json").stdout) == {"stopped": False}
 
 
+def test_a_restarted_server_is_found_at_the_same_address(home: Path) -> None:
+    first = start_server(home)
+    stop_server(home)
+    assert start_server(home).uri == first.uri
+
+
 def test_data_survives_a_restart_on_another_port(home: Path) -> None:
     first = start_server(home)
     settings = MongoSettings(home=home)
     with closing(connect(settings, app="test")) as connection:
         initialise(connection)
     stop_server(home)
-    second = start_server(home)
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", first.port))
+        squatter.listen()
+        second = start_server(home)
     assert second.port != first.port
     with closing(connect(settings, app="test")) as connection:
         assert not initialise(connection).changed

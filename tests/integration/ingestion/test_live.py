@@ -97,7 +97,7 @@ def test_backfill_then_live_keep_the_series_whole_and_current(
     market = connection.client[mongo_settings.market_db]
     document = market["crypto_market_1m"].find_one({"symbol": SYMBOL, "datetime": opened})
     assert document is not None
-    assert document["source"] == "binance"
+    assert document["source"] == "paper:SYNTHETIC"
     assert document["ingested_at"] - opened - MINUTE.delta < timedelta(seconds=2)
     assert_whole(connection, opened - timedelta(hours=5), opened)
     await_true(lambda: "bar_stored" in live.log.read_text(), seconds=5)

@@ -170,7 +170,7 @@ def _is_ours(server: EmbeddedServer) -> bool:
 def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
     data, log = home / "mongo", home / "mongod.log"
     data.mkdir(exist_ok=True)
-    port = _free_port()
+    port = _port_of(home)
     key = server_key(home) if with_auth else None
     command = [
         str(binary),
@@ -265,10 +265,19 @@ def _answers(port: int, *, seconds: float) -> bool:
         return False
 
 
-def _free_port() -> int:
+def _port_of(home: Path) -> int:
+    """Return the port of the last time if nobody else took it, so that clients find a restarted server again."""
+    memory = home / "mongod.port"
+    wanted = int(memory.read_text(encoding="utf-8")) if memory.is_file() else 0
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    memory.write_text(f"{port}\n", encoding="utf-8")
+    return port
 
 
 @contextmanager

@@ -38,7 +38,11 @@ class PatientSource:
         self._on_error = on_error
         self._sleep = sleep
         self.venue = source.venue
-        self.source = source.source
+
+    @property
+    def source(self) -> str:
+        """What is written into each bar as its source; a venue says what it is with its market list."""
+        return self._source.source
 
     async def instruments(self) -> InstrumentCatalogue:
         """Return every market the venue lists."""

@@ -33,6 +33,9 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
     (ccxt.BadRequest, "bad_request"),
 )
 
+_PAPER_HEADER = "x-quantbus-data"
+"""What a paper exchange says its candles are: SYNTHETIC or recorded."""
+
 
 class CcxtSource:
     """Any exchange that ccxt knows."""
@@ -47,6 +50,9 @@ class CcxtSource:
         """Load the venue's market list (options are left out)."""
         with self._translated("load the markets"):
             markets = await self._exchange.load_markets(reload=True)
+        replayed = self._header(_PAPER_HEADER)
+        if replayed:  # bars that are no market's must say so wherever they end up
+            self.source = f"paper:{replayed}"
         found = {instrument for market in markets.values() if (instrument := self._instrument(market))}
         if not found:
             raise VenueUnavailable(f"{self.source} answered with an empty market list", kind="garbage")
@@ -140,11 +146,12 @@ class CcxtSource:
         return f"could not {doing} at {self.source}: {type(error).__name__}: {text[:300]}"
 
     def _retry_after(self) -> float | None:
+        value = self._header("retry-after")
+        return float(value) if value.isdigit() else None
+
+    def _header(self, wanted: str) -> str:
         headers = self._exchange.last_response_headers or {}
-        for name, value in headers.items():
-            if str(name).lower() == "retry-after" and str(value).isdigit():
-                return float(value)
-        return None
+        return next((str(value) for name, value in headers.items() if str(name).lower() == wanted), "")
 
 
 def open_source(
