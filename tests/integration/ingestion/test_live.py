@@ -111,8 +111,10 @@ def test_backfill_then_live_keep_the_series_whole_and_current(
     assert figures['quantbus_candles_written_total{outcome="inserted"}'] > 0
     newest = 'quantbus_candle_last_timestamp_seconds{symbol="BINANCE:BTCUSDT",timeframe="1m"}'
     assert figures[newest] == opened.timestamp()
-    [beat] = HeartbeatStore(connection).all()
-    assert (beat.process, beat.instance, beat.detail["series"]) == ("ingestion", "main", 1)
+    beats = HeartbeatStore(connection)
+    await_true(lambda: [beat.detail["series"] for beat in beats.all()] == [1], seconds=20)
+    [beat] = beats.all()
+    assert (beat.process, beat.instance) == ("ingestion", "main")
 
     assert live.stop() < 2.0
     assert live.process.returncode == 0
