@@ -182,8 +182,9 @@ class TestSignals:
         assert stores.signal_reader.newest("other", MINUTE, ["BTC/USDT"]).signals == {}
 
     def test_other_strategies_and_timeframes_are_other_signals(self, stores: Stores) -> None:
-        stores.bus.publish([make_signal(), make_signal(strategy_id="b"), make_signal(timeframe="5m")])
+        stores.bus.publish([make_signal(), make_signal(strategy_id="b", timeframe="5m")])
         assert len(stores.signal_reader.range("test", MINUTE, "BTC/USDT", *FAR)) == 1
+        assert stores.signal_reader.range("b", MINUTE, "BTC/USDT", *FAR) == []
 
     def test_evaluations_are_kept_and_the_newest_note_wins(self, stores: Stores) -> None:
         run = PublishRun(

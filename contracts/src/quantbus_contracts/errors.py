@@ -8,6 +8,7 @@
     │   └── UnknownInstrument  a name that no market list resolves to exactly one instrument
     ├── BusError
     │   ├── BusUnavailable     the database did not answer in time (retryable)
+    │   │   └── BusContended   other writers were at the same documents; nothing was written (retryable)
     │   └── KeyConflict        another revision stands where one was expected
     ├── VenueError
     │   ├── VenueUnavailable   the exchange did not answer properly (retryable)
@@ -21,6 +22,7 @@ from typing import ClassVar
 
 __all__ = [
     "ArtefactError",
+    "BusContended",
     "BusError",
     "BusUnavailable",
     "ConfigError",
@@ -67,6 +69,10 @@ class BusUnavailable(BusError):
     """The database could not be reached or did not answer within the time-out."""
 
     retryable = True
+
+
+class BusContended(BusUnavailable):
+    """Other writers were at the same documents at the same moment; nothing was written."""
 
 
 class KeyConflict(BusError):

@@ -36,6 +36,7 @@ _FLAGS = (
     "--noscripting",  # no $where, no mapReduce
     "--wiredTigerCacheSizeGB=0.25",
     "--oplogSize=64",
+    "--setParameter=transactionLifetimeLimitSeconds=3",  # how long a dead publisher holds up the next one
 )
 
 

@@ -1,5 +1,7 @@
 """Connections: build a client the one right way, carry steps to it, translate what the driver raises."""
 
+import asyncio
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -8,6 +10,8 @@ from typing import Any, Generic, TypeVar
 import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import (
     AutoReconnect,
@@ -23,7 +27,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from quantbus_contracts.collections import Database, spec_of
-from quantbus_contracts.errors import BusError, BusUnavailable, ConfigError
+from quantbus_contracts.errors import BusContended, BusError, BusUnavailable, ConfigError
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
 from quantbus_contracts.mongo.steps import Call, Row, Steps, server_time
 from quantbus_contracts.runtime.redaction import redact
@@ -39,11 +43,17 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+Session = TypeVar("Session", ClientSession, AsyncClientSession)
 _CODEC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _WRITE = WriteConcern(w="majority", j=True)
 _READ = ReadConcern("majority")
+_SNAPSHOT = ReadConcern("snapshot")
+_BETWEEN_DEADLINES = ("abort", "pause", "new_deadline")
 # NotWritablePrimary, PrimarySteppedDown, InterruptedAtShutdown, InterruptedDueToReplStateChange, MaxTimeMSExpired
 _PASSING_CODES = {10107, 189, 11600, 11602, 13435, 13436, 50, 91, 262}
+_WRITE_CONFLICT, _NO_SUCH_TRANSACTION = 112, 251
+_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
+_ABORT_SECONDS = 2.0
 
 
 @contextmanager
@@ -54,6 +64,8 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
     except BulkWriteError as error:
         if error.details.get("writeConcernErrors"):
             raise BusUnavailable("the bus did not confirm the write by majority in time") from error
+        if any(item["code"] == _WRITE_CONFLICT for item in error.details["writeErrors"]):
+            raise BusContended("another writer was at the same documents") from error
         if not bulk_errors:
             raise
         first = error.details["writeErrors"][0].get("errmsg", "")
@@ -61,20 +73,26 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
     except (AutoReconnect, ExecutionTimeout, WTimeoutError) as error:
         raise BusUnavailable(_told(error)) from error
     except OperationFailure as error:
-        if error.code in _PASSING_CODES or error.has_error_label("RetryableWriteError"):
-            raise BusUnavailable(_told(error)) from error
-        if error.code in (13, 18):
-            raise ConfigError(
-                f"the bus refused this user ({error.details and error.details.get('codeName')}); "
-                "check the user, its password and its role"
-            ) from error
-        raise BusError(f"the bus refused the request: {redact(str(error))}") from error
+        raise _refusal(error) from error
     except (InvalidURI, ConfigurationError) as error:
         raise ConfigError(
             f"the address of the bus is wrong: {redact(str(error))}; check QUANTBUS_MONGO_URI"
         ) from None
     except PyMongoError as error:
         raise BusError(f"the bus could not do it: {redact(str(error))}") from error
+
+
+def _refusal(error: OperationFailure) -> BusError | ConfigError:
+    if error.code in (_WRITE_CONFLICT, _NO_SUCH_TRANSACTION):
+        return BusContended(f"another writer was at the same documents: {_told(error)}")
+    if error.code in _PASSING_CODES or any(error.has_error_label(label) for label in _PASSING_LABELS):
+        return BusUnavailable(_told(error))
+    if error.code in (13, 18):
+        return ConfigError(
+            f"the bus refused this user ({error.details and error.details.get('codeName')}); "
+            "check the user, its password and its role"
+        )
+    return BusError(f"the bus refused the request: {error}")
 
 
 def _told(error: PyMongoError) -> str:
@@ -95,14 +113,24 @@ def _client_options(app: str, timeout_seconds: float) -> dict[str, Any]:
     }
 
 
-class _Course(Generic[Result]):
-    """The way of one store method: its next call, the reply or failure to send back, its result at the end."""
+class _Course(Generic[Result, Session]):
+    """The way of one store method: its next call, the reply or failure to send back, its result at the end.
+
+    One session serves all its transactions: beginning the next ends whatever an earlier one left open.
+    """
 
     def __init__(self, steps: Steps[Result]) -> None:
         self._steps = steps
         self._failure: Exception | None = None
         self.reply: Any = None
         self.result: Result
+        self.done = False
+        self.session: Session | None = None
+
+    def with_session(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the options of a call with the session of the transaction under way, if one is."""
+        inside = self.session is not None and self.session.in_transaction
+        return options | {"session": self.session} if inside else options
 
     def next_call(self) -> Call | None:
         try:
@@ -111,8 +139,8 @@ class _Course(Generic[Result]):
                     return self._steps.send(self.reply)
                 failure, self._failure = self._failure, None
                 return self._steps.throw(failure)
-        except StopIteration as done:
-            self.result = done.value
+        except StopIteration as end:
+            self.result, self.done = end.value, True
             return None
 
     @contextmanager
@@ -172,18 +200,41 @@ class Connection:
         BusError
             If the server refused.
         """
-        course = _Course(steps)
-        with pymongo.timeout(timeout_seconds or self.timeout_seconds):
-            while (call := course.next_call()) is not None:
-                with course.outcome():
-                    course.reply = self._perform(call)
+        course: _Course[Result, ClientSession] = _Course(steps)
+        try:
+            while not course.done:
+                with pymongo.timeout(timeout_seconds or self.timeout_seconds):
+                    while (call := course.next_call()) is not None and call.method not in _BETWEEN_DEADLINES:
+                        with course.outcome():
+                            course.reply = self._perform(call, course)
+                if call is not None:
+                    course.reply = None
+                    self._wait(call, course)
+        finally:
+            if course.session is not None:
+                with pymongo.timeout(_ABORT_SECONDS):  # ends a transaction that was cut short
+                    course.session.end_session()
         return course.result
 
-    def _perform(self, call: Call) -> Any:
-        if call.method == "server_time":
-            return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
-        reply = getattr(self.collection(call.collection), call.method)(*call.args, **call.options)
+    def _perform(self, call: Call, course: "_Course[Result, ClientSession]") -> Any:
+        match call.method:
+            case "server_time":
+                return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
+            case "begin":
+                course.session = course.session or self.client.start_session()
+                return course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)
+            case "commit":
+                return course.session.commit_transaction() if course.session else None
+        options = course.with_session(call.options)
+        reply = getattr(self.collection(call.collection), call.method)(*call.args, **options)
         return list(reply) if call.method in ("find", "aggregate") else reply
+
+    def _wait(self, call: Call, course: "_Course[Result, ClientSession]") -> None:
+        if call.method == "pause":
+            time.sleep(*call.args)
+        elif call.method == "abort" and course.session is not None and course.session.in_transaction:
+            with pymongo.timeout(_ABORT_SECONDS):
+                course.session.abort_transaction()
 
     def collection(self, name: str) -> Collection[Row]:
         """Return a collection as all of ours are read and written: from the primary, by majority, journaled.
@@ -216,23 +267,46 @@ class AsyncConnection:
 
     async def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
         """Carry every call of ``steps`` to the server, all of them within one time-out; see `Connection.run`."""
-        course = _Course(steps)
-        with pymongo.timeout(timeout_seconds or self.timeout_seconds):
-            while (call := course.next_call()) is not None:
-                with course.outcome():
-                    course.reply = await self._perform(call)
+        course: _Course[Result, AsyncClientSession] = _Course(steps)
+        try:
+            while not course.done:
+                with pymongo.timeout(timeout_seconds or self.timeout_seconds):
+                    while (call := course.next_call()) is not None and call.method not in _BETWEEN_DEADLINES:
+                        with course.outcome():
+                            course.reply = await self._perform(call, course)
+                if call is not None:
+                    course.reply = None
+                    await self._wait(call, course)
+        finally:
+            if course.session is not None:
+                with pymongo.timeout(_ABORT_SECONDS):  # ends a transaction that was cut short
+                    await course.session.end_session()
         return course.result
 
-    async def _perform(self, call: Call) -> Any:
-        if call.method == "server_time":
-            return (await self.client.admin.command("hello", codec_options=_CODEC))["localTime"]
+    async def _wait(self, call: Call, course: "_Course[Result, AsyncClientSession]") -> None:
+        if call.method == "pause":
+            await asyncio.sleep(*call.args)
+        elif call.method == "abort" and course.session is not None and course.session.in_transaction:
+            with pymongo.timeout(_ABORT_SECONDS):
+                await course.session.abort_transaction()
+
+    async def _perform(self, call: Call, course: "_Course[Result, AsyncClientSession]") -> Any:
+        match call.method:
+            case "server_time":
+                return (await self.client.admin.command("hello", codec_options=_CODEC))["localTime"]
+            case "begin":
+                course.session = course.session or self.client.start_session()
+                return await course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)
+            case "commit":
+                return await course.session.commit_transaction() if course.session else None
         collection = self.client[self.names.of(call.collection)].get_collection(
             call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
         )
         method = getattr(collection, call.method)
+        options = course.with_session(call.options)
         if call.method == "find":
-            return await method(*call.args, **call.options).to_list()
-        reply = await method(*call.args, **call.options)
+            return await method(*call.args, **options).to_list()
+        reply = await method(*call.args, **options)
         return await reply.to_list() if call.method == "aggregate" else reply
 
     async def server_now(self) -> datetime:

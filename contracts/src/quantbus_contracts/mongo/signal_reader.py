@@ -12,24 +12,29 @@ from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import PublishedSignal, PublishRun
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["AsyncSignalReader", "SignalReader"]
+__all__ = ["AsyncSignalReader", "SignalReader", "as_of", "get", "newest", "span"]
 
 COLLECTION = "crypto_signals"
+
+
+def _of(strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None) -> Row:
+    match: Row = {"strategy_id": {"$eq": strategy_id}, "timeframe": timeframe.name}
+    return match if pairs is None else match | {"pair": {"$in": list(pairs)}}
 
 
 def newest_pipeline(
     strategy_id: str,
     timeframe: Timeframe,
-    pairs: Sequence[str],
+    pairs: Sequence[str] | None,
     since: datetime | None,
     until: datetime | None = None,
 ) -> list[Row]:
-    """Return the pipeline for each pair's newest signal, and one document with the server's clock.
+    """Return the pipeline for each pair's newest signal (of any pair where None), and the server's clock.
 
     The sort follows the index right after the match and the group takes one field and ``$first``, so that the
     server jumps from pair to pair instead of reading them all.
     """
-    match: Row = {"strategy_id": strategy_id, "timeframe": timeframe.name, "pair": {"$in": list(pairs)}}
+    match = _of(strategy_id, timeframe, pairs)
     bounds = {"$gte": since, "$lte": until}
     if since is not None or until is not None:
         match["ts"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
@@ -42,15 +47,70 @@ def newest_pipeline(
     ]
 
 
-def _newest(
+def shown_pipeline(
+    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None, moment: datetime
+) -> list[Row]:
+    """Return the pipeline for each pair's newest signal of those that stood at ``moment``, with its history.
+
+    The pairs are found by jumps as in `newest_pipeline`; then each pair's rows are gone through from the newest
+    bar on, only as far as the first that was there.
+    """
+    match = _of(strategy_id, timeframe, pairs)
+    stood = {"$lte": moment}
+    return [
+        {"$match": match},
+        {"$sort": {"pair": 1, "ts": -1}},
+        {"$group": {"_id": "$pair", "newest": {"$first": "$ts"}}},
+        {
+            "$lookup": {
+                "from": COLLECTION,
+                "localField": "_id",
+                "foreignField": "pair",
+                "pipeline": [
+                    {
+                        "$match": {
+                            "strategy_id": match["strategy_id"],
+                            "timeframe": match["timeframe"],
+                            "$or": [{"available_at": stood}, {"history.0.available_at": stood}],
+                        }
+                    },
+                    {"$sort": {"ts": -1}},
+                    {"$limit": 1},
+                ],
+                "as": "shown",
+            }
+        },
+        {"$unwind": "$shown"},
+        {"$project": {"newest": "$shown"}},
+        {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+    ]
+
+
+def as_of(
+    moment: datetime, strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None
+) -> Steps[SignalSnapshot]:
+    """Return what the bus showed at ``moment``; ``now`` of the answer is that moment."""
+    rows = yield aggregate(COLLECTION, shown_pipeline(strategy_id, timeframe, pairs, moment))
+    shown = {pair: item.as_of(moment) for pair, item in _readable(rows[:-1]).items()}
+    return SignalSnapshot(
+        now=moment, signals={pair: item for pair, item in shown.items() if item is not None}
+    )
+
+
+def newest(
     strategy_id: str,
     timeframe: Timeframe,
-    pairs: Sequence[str],
-    since: datetime | None,
-    until: datetime | None,
+    pairs: Sequence[str] | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Steps[SignalSnapshot]:
+    """Return each pair's newest signal, without history, and the server's clock."""
     rows = yield aggregate(COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since, until))
     now: datetime = rows.pop()["now"]
+    return SignalSnapshot(now=now, signals=_readable(rows))
+
+
+def _readable(rows: Sequence[Row]) -> dict[str, PublishedSignal]:
     signals = {}
     for row in rows:
         # One malformed row (written past the validators) must not hide the others.
@@ -58,24 +118,21 @@ def _newest(
             signals[row["_id"]] = signal_from_row(row["newest"])
         except (ValidationError, KeyError, TypeError, ValueError, ArithmeticError):
             continue
-    return SignalSnapshot(now=now, signals=signals)
+    return signals
 
 
-def _get(signal_id: str) -> Steps[PublishedSignal | None]:
-    rows = yield find(COLLECTION, {"_id": signal_id}, None, limit=1)
+def get(signal_id: str) -> Steps[PublishedSignal | None]:
+    """Return one signal with its history; None if unknown."""
+    rows = yield find(COLLECTION, {"_id": {"$eq": signal_id}}, None, limit=1)
     return signal_from_row(rows[0]) if rows else None
 
 
-def _range(
-    strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
+def span(
+    strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None, start: datetime, end: datetime
 ) -> Steps[list[PublishedSignal]]:
-    query = {
-        "strategy_id": strategy_id,
-        "pair": pair,
-        "timeframe": timeframe.name,
-        "ts": {"$gte": start, "$lt": end},
-    }
-    rows = yield find(COLLECTION, query, None, sort=[("ts", 1)], batch_size=5_000)
+    """Return the signals with ``ts`` in ``[start, end)`` and their history, by bar, then by pair."""
+    query = _of(strategy_id, timeframe, pairs) | {"ts": {"$gte": start, "$lt": end}}
+    rows = yield find(COLLECTION, query, None, sort=[("ts", 1), ("pair", 1)], batch_size=5_000)
     return [signal_from_row(row) for row in rows]
 
 
@@ -119,17 +176,17 @@ class SignalReader:
         until: datetime | None = None,
     ) -> SignalSnapshot:
         """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
-        return self._connection.run(_newest(strategy_id, timeframe, pairs, since, until))
+        return self._connection.run(newest(strategy_id, timeframe, pairs, since, until))
 
     def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""
-        return self._connection.run(_get(signal_id))
+        return self._connection.run(get(signal_id))
 
     def range(
         self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
     ) -> list[PublishedSignal]:
         """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
-        return self._connection.run(_range(strategy_id, timeframe, pair, start, end))
+        return self._connection.run(span(strategy_id, timeframe, [pair], start, end))
 
     def runs(
         self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
@@ -166,17 +223,17 @@ class AsyncSignalReader:
         until: datetime | None = None,
     ) -> SignalSnapshot:
         """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
-        return await self._connection.run(_newest(strategy_id, timeframe, pairs, since, until))
+        return await self._connection.run(newest(strategy_id, timeframe, pairs, since, until))
 
     async def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""
-        return await self._connection.run(_get(signal_id))
+        return await self._connection.run(get(signal_id))
 
     async def range(
         self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
     ) -> list[PublishedSignal]:
         """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
-        return await self._connection.run(_range(strategy_id, timeframe, pair, start, end))
+        return await self._connection.run(span(strategy_id, timeframe, [pair], start, end))
 
     async def runs(
         self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime

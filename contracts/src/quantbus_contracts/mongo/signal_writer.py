@@ -1,229 +1,250 @@
-"""Writes signals: insert the new, revise the changed, leave equal content untouched.
+"""Writes signals and their audit: insert the new, revise the changed, leave equal content untouched.
 
-Only `quantbus_contracts.bus` imports this module. A batch runs in waves (a key that stands twice in it is
-published twice, in order). Each wave first reads what stands; rows that are missing are inserted together,
-rows that differ are revised on condition that nobody else did so meanwhile. Whatever fails half-way (a broken
-connection, a racing publisher) is read again and carried on, a bounded number of times. Every write carries the
-batch's id, so that reading again tells our own rows from another publisher's.
+Only `quantbus_contracts.bus` imports this module. Signals of one strategy run in waves: at most a thousand rows, and
+a key that stands twice is published twice, in order. Each wave first reads what stands, the head of the strategy's
+audit and the server's clock in one question; then rows and audit row are written in one transaction, or none are.
+Whatever came between (another publisher, a broken connection) is read again and carried on, a bounded number of
+times. Every write carries the wave's mark, so that reading again tells our own rows from another publisher's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from quantbus_contracts.errors import BusError, BusUnavailable
+from quantbus_contracts.errors import BusContended, BusError, BusUnavailable
+from quantbus_contracts.mongo.audit_log import MOST_ATTEMPTS, append, back_off
+from quantbus_contracts.mongo.audit_rows import Entry, audit_row
+from quantbus_contracts.mongo.author import Author
 from quantbus_contracts.mongo.documents import run_row, signal_row
-from quantbus_contracts.mongo.revisions import MOST_REVISIONS, revision_filter, revision_pipeline
-from quantbus_contracts.mongo.steps import Call, Row, Steps, bulk_write, find, insert_many, server_time
-from quantbus_contracts.schema import PublishRun, Signal
+from quantbus_contracts.mongo.publish_wave import Outcome, RowResult, State, Wave, read_state
+from quantbus_contracts.mongo.revisions import revision_filter, revision_pipeline
+from quantbus_contracts.mongo.steps import (
+    Call,
+    Row,
+    Steps,
+    bulk_write,
+    in_transaction,
+    insert_many,
+    new_deadline,
+    server_time,
+)
+from quantbus_contracts.schema import Declaration, PublishRun, Signal
 
-__all__ = ["Outcome", "RowResult", "publish_signals", "record_rejections", "record_run"]
+__all__ = [
+    "Outcome",
+    "Publication",
+    "Published",
+    "RowResult",
+    "publish_signals",
+    "record_rejections",
+    "record_run",
+]
 
 COLLECTION = "crypto_signals"
 BATCH = 1_000
-ATTEMPTS = 5
+MOST_BREAKS = 3
+"""How often a wave goes on after a broken connection; each try has a time-out of its own."""
 _DUPLICATE = 11000
 _VALIDATION = 121
-
-
-class Outcome(StrEnum):
-    """What became of one row."""
-
-    INSERTED = "inserted"
-    REVISED = "revised"
-    UNCHANGED = "unchanged"
-    STALE = "stale"
-    REJECTED = "rejected"
-    UNKNOWN = "unknown"
+_UNSENT = "not sent: the bus had stopped answering; publish the same row again"
+_UNCONFIRMED = "the bus did not confirm it; publish the same row again"
+_CROWDED = "too many published for this strategy at once; nothing was written, publish the same row again"
 
 
 @dataclass(frozen=True, slots=True)
-class RowResult:
-    """What became of one row, and why if it was refused."""
+class Publication:
+    """How a batch is published: by whom, under which mark, within which declaration."""
 
-    outcome: Outcome
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class _Wave:
-    """Rows with distinct keys on their way to the bus; ``open`` are those without a result yet."""
-
-    rows: dict[str, Row]
-    expected: Mapping[str, int]
+    author: Author
     batch_id: str
-    results: dict[str, RowResult] = field(default_factory=dict)
+    declaration: Declaration
+    default_valid_until: Callable[[Signal], datetime]
+    expected_versions: Mapping[str, int]
+    dry_run: bool = False
+    may_fail: bool = True
+    """Whether nothing was written before, so that an unreachable bus may be raised instead of reported."""
 
-    @property
-    def open(self) -> list[str]:
-        return [identity for identity in self.rows if identity not in self.results]
 
-    def settle(self, identity: str, outcome: Outcome, reason: str = "") -> None:
-        self.results[identity] = RowResult(outcome, reason)
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of each row, and the declaration that was in force."""
+
+    results: list[RowResult]
+    declaration: Declaration
+
+
+class _RowRefused(BusError):
+    """The database refused one row of a wave, so the whole wave was taken back."""
+
+    def __init__(self, signal_id: str, reason: str) -> None:
+        super().__init__(reason)
+        self.signal_id = signal_id
+        self.reason = reason
 
 
 def publish_signals(
-    signals: Sequence[Signal],
-    *,
-    publisher: str,
-    batch_id: str,
-    default_valid_until: Callable[[Signal], datetime],
-    expected_versions: Mapping[str, int] | None = None,
-) -> Steps[list[RowResult]]:
-    """Publish valid signals; return one result per signal, in order.
-
-    ``expected_versions`` (by signal id) makes a row `Outcome.STALE` where the bus holds another version, 0
-    meaning that none is expected.
+    signals: Sequence[Signal], identities: Sequence[str], publication: Publication
+) -> Steps[Published]:
+    """Publish valid signals of one strategy, given with their ids; return what became of each, in order.
 
     Raises
     ------
     BusUnavailable
         If the bus could not be read at all: then nothing was written.
     """
-    results: list[RowResult | None] = [None] * len(signals)
-    for number, positions in enumerate(_waves(signals)):
-        mark = f"{batch_id}.{number}"  # waves tell their own rows from those of a twin before
-        rows = {
-            signals[position].signal_id: signal_row(
-                signals[position],
-                valid_until=signals[position].valid_until or default_valid_until(signals[position]),
-                publisher=publisher,
-                batch_id=mark,
-            )
-            for position in positions
-        }
-        wave = _Wave(rows, expected_versions or {}, mark)
-        yield from _publish_wave(wave, may_fail=all(result is None for result in results))
-        for position in positions:
-            results[position] = wave.results[signals[position].signal_id]
-    return [result for result in results if result is not None]
+    declaration = publication.declaration
+    results: dict[int, RowResult] = {}
+    assumed: dict[str, Row] = {}
+    lost = False
+    for number, positions in enumerate(_waves(identities)):
+        wave = Wave(
+            signals={identities[position]: signals[position] for position in positions},
+            hashes={identities[position]: signals[position].content_hash for position in positions},
+            expected=publication.expected_versions,
+            mark=f"{publication.batch_id}.{number}",  # waves tell their own rows from those of a twin before
+            declaration=declaration,
+        )
+        if lost:
+            wave.give_up(_UNSENT)
+        elif publication.dry_run:
+            yield from _rehearse(wave, assumed)
+        else:
+            yield new_deadline()
+            lost = yield from _publish_wave(wave, publication, may_fail=not results and publication.may_fail)
+        declaration = wave.declaration
+        results |= {position: wave.results[identities[position]] for position in positions}
+    return Published([results[position] for position in range(len(signals))], declaration)
 
 
-def _waves(signals: Sequence[Signal]) -> list[list[int]]:
+def _waves(identities: Sequence[str]) -> Iterator[list[int]]:
     """Split positions into bounded groups without twins, keeping the order of twins."""
-    waves: list[list[int]] = []
-    depth: dict[str, int] = {}
+    seen: dict[str, int] = {}
     layers: list[list[int]] = []
-    for position, signal in enumerate(signals):
-        level = depth.get(signal.signal_id, 0)
-        depth[signal.signal_id] = level + 1
+    for position, identity in enumerate(identities):
+        level = seen.get(identity, 0)
+        seen[identity] = level + 1
         if level == len(layers):
             layers.append([])
         layers[level].append(position)
     for layer in layers:
-        waves += [layer[start : start + BATCH] for start in range(0, len(layer), BATCH)]
-    return waves
+        yield from (layer[start : start + BATCH] for start in range(0, len(layer), BATCH))
 
 
-def _publish_wave(wave: _Wave, *, may_fail: bool) -> Steps[None]:
-    read = False
-    for _ in range(ATTEMPTS):
+def _rehearse(wave: Wave, assumed: dict[str, Row]) -> Steps[None]:
+    """Settle a wave as it would be; ``assumed`` is what the waves before would have written."""
+    yield new_deadline()
+    state = yield from read_state(wave, again=False)
+    state.stored.update(assumed)
+    yield from wave.heed(state)
+    missing, changed = wave.sort_out(state)
+    for identity in (*missing, *changed):
+        version = int(state.stored[identity]["version"]) + 1 if identity in state.stored else 1
+        assumed[identity] = {
+            "content_hash": wave.hashes[identity],
+            "version": version,
+            "batch_id": wave.mark,
+        }
+        wave.settle(identity, Outcome.INSERTED if version == 1 else Outcome.REVISED)
+
+
+def _publish_wave(wave: Wave, publication: Publication, *, may_fail: bool) -> Steps[bool]:
+    """Settle a wave; return whether the bus stopped answering."""
+    was_read = False
+    breaks = attempts = 0
+    while wave.open and attempts < MOST_ATTEMPTS and breaks <= MOST_BREAKS:
         try:
-            stored = yield from _stored(wave.open, with_history=read)
-            read = True
-            missing, changed = _sort_out(wave, stored)
-            yield from _insert(wave, missing)
-            yield from _revise(wave, changed)
+            state = yield from read_state(wave, again=was_read)
+            was_read = True
+            wave.recognise(state)
+            yield from wave.heed(state)
+            missing, changed = wave.sort_out(state)
+            if missing or changed:
+                yield from in_transaction(_write(wave, publication, state, missing, changed))
+                wave.settle_all(missing, Outcome.INSERTED)
+                wave.settle_all(changed, Outcome.REVISED)
+        except _RowRefused as refusal:  # each such round settles a row, so there is an end to them
+            wave.settle(refusal.signal_id, Outcome.REJECTED, refusal.reason)
+            yield new_deadline()
+        except BusContended:
+            attempts += 1
+            yield back_off(attempts)
         except BusUnavailable:
-            if not read and may_fail:
+            if not was_read and may_fail:
                 raise
-        if not wave.open:
-            return
-    for identity in wave.open:
-        wave.settle(identity, Outcome.UNKNOWN, "the bus did not confirm it; publish the same row again")
+            breaks += 1
+            yield back_off(breaks)
+    wave.give_up(_UNCONFIRMED if breaks else _CROWDED)
+    return breaks > MOST_BREAKS
 
 
-def _stored(identities: list[str], *, with_history: bool) -> Steps[dict[str, Row]]:
-    """Read what stands; after a first write also whose revisions it has been since."""
-    fields = ["content_hash", "version", "batch_id"] + (
-        ["history.batch_id", "history.version"] if with_history else []
-    )
-    rows = yield find(COLLECTION, {"_id": {"$in": identities}}, dict.fromkeys(fields, 1))
-    return {row["_id"]: row for row in rows}
-
-
-def _sort_out(wave: _Wave, stored: dict[str, Row]) -> tuple[list[str], list[str]]:
-    """Settle what needs no write; return the ids to insert, and those to revise."""
-    missing: list[str] = []
-    changed: list[str] = []
-    for identity in wave.open:
-        found = stored.get(identity)
-        version = found["version"] if found else 0
-        ours = _our_version(found, wave.batch_id) if found else None
-        if ours is not None:
-            wave.settle(identity, Outcome.INSERTED if ours == 1 else Outcome.REVISED)
-        elif found and found["content_hash"] == wave.rows[identity]["content_hash"]:
-            wave.settle(identity, Outcome.UNCHANGED)
-        elif wave.expected.get(identity, version) != version:
-            reason = f"expected version {wave.expected[identity]}, the bus holds version {version}"
-            wave.settle(identity, Outcome.STALE, reason)
-        elif not found:
-            missing.append(identity)
-        elif version > MOST_REVISIONS:
-            reason = f"too_many_revisions: {version - 1} revisions stand already"
-            wave.settle(identity, Outcome.REJECTED, reason)
-        else:
-            changed.append(identity)
-    return missing, changed
-
-
-def _our_version(found: Row, batch_id: str) -> int | None:
-    """Return the version that this batch wrote, though another publisher may have revised it since."""
-    for state in (found, *found.get("history", ())):
-        if state["batch_id"] == batch_id:
-            return int(state["version"])
-    return None
-
-
-def _insert(wave: _Wave, identities: list[str]) -> Steps[None]:
-    if not identities:
-        return
-    now: datetime = yield server_time()
-    rows = [
-        wave.rows[identity] | {"version": 1, "available_at": now, "history": []} for identity in identities
+def _write(
+    wave: Wave, publication: Publication, state: State, missing: list[str], changed: list[str]
+) -> Steps[None]:
+    """Write the audit row (another publisher is met at once there), the new rows, the revisions."""
+    versions = {identity: int(state.stored[identity]["version"]) for identity in changed}
+    entries = [
+        Entry(identity, versions.get(identity, 0) + 1, wave.hashes[identity])
+        for identity in wave.open  # in the order in which they were given
     ]
-    errors: dict[int, Row] = {}
+    yield from append(
+        audit_row(
+            wave.declaration.strategy.strategy_id,
+            state.head,
+            publication.author,
+            at=state.now,
+            batch_id=wave.mark,
+            declaration=wave.declaration.version,
+            entries=entries,
+        )
+    )
+    if missing:
+        fresh = {"version": 1, "available_at": state.now, "history": []}
+        rows = [_row(wave, publication, identity) | fresh for identity in missing]
+        yield from _refusing(insert_many(COLLECTION, rows), missing)
+    if changed:
+        requests = [
+            UpdateOne(
+                revision_filter(identity, versions[identity]),
+                revision_pipeline(_row(wave, publication, identity), now=state.now),
+            )
+            for identity in changed
+        ]
+        result = yield from _refusing(bulk_write(COLLECTION, requests), changed)
+        if result.matched_count != len(requests):
+            raise BusContended("a signal was revised by another publisher meanwhile")
+
+
+def _row(wave: Wave, publication: Publication, identity: str) -> Row:
+    signal = wave.signals[identity]
+    return signal_row(
+        signal,
+        signal_id=identity,
+        content_hash=wave.hashes[identity],
+        valid_until=signal.valid_until or publication.default_valid_until(signal),
+        publisher=publication.author.publisher,
+        batch_id=wave.mark,
+    )
+
+
+def _refusing(call: Call, identities: list[str]) -> Steps[Any]:
+    """Make a call that writes one row per identity; name the row that the database refuses."""
     try:
-        yield insert_many(COLLECTION, rows)
+        return (yield call)
     except BulkWriteError as failure:
-        errors = {item["index"]: item for item in failure.details["writeErrors"]}
-    for index, identity in enumerate(identities):
-        error = errors.get(index)
-        if error is None:
-            wave.settle(identity, Outcome.INSERTED)
-        elif error["code"] != _DUPLICATE:  # a duplicate stays open: another publisher was first, look again
-            wave.settle(identity, Outcome.REJECTED, _validator_reason(error))
+        error = failure.details["writeErrors"][0]
+        if error["code"] == _DUPLICATE:
+            raise BusContended("a signal was published by another publisher meanwhile") from failure
+        raise _RowRefused(identities[error["index"]], _refusal(error)) from failure
 
 
-def _validator_reason(error: Row) -> str:
+def _refusal(error: Row) -> str:
     if error["code"] == _VALIDATION:
         return f"refused by the database's validator: {error.get('errInfo', {}).get('details', error['errmsg'])!r}"
     return f"refused by the database: {error['errmsg']}"
-
-
-def _revise(wave: _Wave, identities: list[str]) -> Steps[None]:
-    if not identities:
-        return
-    requests = [
-        UpdateOne(
-            revision_filter(wave.rows[identity], wave.expected.get(identity)),
-            revision_pipeline(wave.rows[identity]),
-        )
-        for identity in identities
-    ]
-    try:
-        result = yield bulk_write(COLLECTION, requests)
-    except BulkWriteError as failure:
-        for error in failure.details["writeErrors"]:
-            wave.settle(identities[error["index"]], Outcome.REJECTED, _validator_reason(error))
-        return  # the rest is read again: the batch's id tells which of them were written
-    if result.matched_count == len(requests):
-        for identity in identities:
-            wave.settle(identity, Outcome.REVISED)
 
 
 def record_run(run: PublishRun) -> Steps[None]:

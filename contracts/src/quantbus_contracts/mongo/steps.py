@@ -9,7 +9,19 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-__all__ = ["Call", "Row", "Steps", "aggregate", "bulk_write", "find", "insert_many", "server_time"]
+__all__ = [
+    "Call",
+    "Row",
+    "Steps",
+    "aggregate",
+    "bulk_write",
+    "find",
+    "in_transaction",
+    "insert_many",
+    "new_deadline",
+    "pause",
+    "server_time",
+]
 
 Row = dict[str, Any]
 """A document as the driver gives and takes it; never leaves `quantbus_contracts.mongo`."""
@@ -53,3 +65,33 @@ def bulk_write(collection: str, requests: list[Any]) -> Call:
 def server_time() -> Call:
     """Ask for the server's clock; the reply is an aware datetime."""
     return Call("", "server_time")
+
+
+def new_deadline() -> Call:
+    """Let what follows have a time-out of its own: the next of many batches, or another try."""
+    return Call("", "new_deadline")
+
+
+def pause(seconds: float) -> Call:
+    """Wait, and then go on with a new deadline."""
+    return Call("", "pause", (seconds,))
+
+
+def in_transaction(body: Steps[Result]) -> Steps[Result]:
+    """Run ``body`` so that all it writes stands, or nothing does.
+
+    Raises
+    ------
+    BusContended
+        If another writer was at the same documents: nothing was written, try again.
+    BusUnavailable
+        If the connection broke: at the commit it is not known whether it stands; read again.
+    """
+    yield Call("", "begin")
+    try:
+        result = yield from body
+    except Exception:
+        yield Call("", "abort")
+        raise
+    yield Call("", "commit")
+    return result

@@ -136,8 +136,8 @@ class Declaration(Document):
 
     strategy: Strategy
     version: Annotated[int, Field(ge=1)]
-    declared_at: UtcMoment
-    declared_by: str
+    declared_at: UtcMoment | None = None
+    declared_by: str = ""
 
 
 class PublishRun(Document):
