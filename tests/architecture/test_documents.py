@@ -1,13 +1,15 @@
 """Documents promise only what is there."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from quantbus_contracts.collections import COLLECTIONS
 from quantbus_contracts.runtime.settings import KNOWN_NAMES
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import MEMBERS, ROOT
 
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")
 DOCUMENTS = sorted(
@@ -57,3 +59,14 @@ def test_every_make_target_of_the_readme_exists() -> None:
     named = set(re.findall(r"`make ([a-z0-9-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named
     assert {name for name in named if not re.search(rf"^{name}:", makefile, re.MULTILINE)} == set()
+
+
+def test_the_notices_name_every_direct_dependency() -> None:
+    text = (ROOT / "THIRD_PARTY_NOTICES.md").read_text(encoding="utf-8")
+    named = set()
+    for member in MEMBERS:
+        project = tomllib.loads((ROOT / member / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        lists = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+        named |= {Requirement(item).name for group in lists for item in group}
+    missing = {name for name in named if not name.startswith("quantbus") and name not in text}
+    assert missing == set()
