@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.errors import BusContended
 from quantbus_contracts.mongo.audit_rows import COLLECTION, Head
+from quantbus_contracts.mongo.server_clock import and_the_time
 from quantbus_contracts.mongo.steps import Call, Row, Steps, aggregate, insert_many, pause
 
 __all__ = ["MOST_ATTEMPTS", "append", "back_off", "read_with_head"]
@@ -47,7 +48,7 @@ def read_with_head(
                     ],
                 }
             },
-            {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+            and_the_time(COLLECTION),
         ],
     )
     now: datetime = rows.pop()["now"]

@@ -5,6 +5,7 @@ from pymongo import UpdateOne
 from quantbus_contracts.mongo._keyed import replace_rows
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import keyed_row
+from quantbus_contracts.mongo.server_clock import and_the_time
 from quantbus_contracts.mongo.steps import Row, Steps, aggregate, bulk_write
 from quantbus_contracts.ports import ControlSnapshot
 from quantbus_contracts.schema import Control
@@ -45,7 +46,7 @@ def _snapshot() -> Steps[ControlSnapshot]:
         [
             {"$sort": {"scope": 1, "source": 1}},
             {"$unset": "_id"},
-            {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+            and_the_time(COLLECTION),
         ],
     )
     now = rows.pop()["now"]

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import signal_from_row
+from quantbus_contracts.mongo.server_clock import and_the_time
 from quantbus_contracts.mongo.steps import Row, Steps, aggregate, find
 from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import PublishedSignal, PublishRun
@@ -43,7 +44,7 @@ def newest_pipeline(
         {"$sort": {"pair": 1, "ts": -1}},
         {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
         {"$unset": "newest.history"},
-        {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+        and_the_time(COLLECTION),
     ]
 
 
@@ -82,7 +83,7 @@ def shown_pipeline(
         },
         {"$unwind": "$shown"},
         {"$project": {"newest": "$shown"}},
-        {"$unionWith": {"pipeline": [{"$documents": [{"now": "$$NOW"}]}]}},
+        and_the_time(COLLECTION),
     ]
 
 
