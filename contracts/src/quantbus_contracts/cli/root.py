@@ -7,8 +7,12 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 from rich.console import Console
 
+from quantbus_contracts.cli.audit import app as audit_app
 from quantbus_contracts.cli.bus import app as bus_app
+from quantbus_contracts.cli.controls import app as controls_app
 from quantbus_contracts.cli.settings import settings
+from quantbus_contracts.cli.signals import app as signals_app
+from quantbus_contracts.cli.strategies import app as strategies_app
 from quantbus_contracts.errors import ConfigError, ContractError, QuantbusError
 from quantbus_contracts.runtime.redaction import redact, redact_uncaught
 from quantbus_contracts.runtime.settings import check_environment
@@ -16,6 +20,13 @@ from quantbus_contracts.runtime.settings import check_environment
 __all__ = ["build", "main"]
 
 GROUP = "quantbus.commands"
+OWN = {
+    "bus": bus_app,
+    "signals": signals_app,
+    "strategies": strategies_app,
+    "controls": controls_app,
+    "audit": audit_app,
+}
 
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -32,13 +43,14 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.add_typer(bus_app, name="bus")
+    for name, own in OWN.items():
+        app.add_typer(own, name=name)
     app.command("settings")(settings)
     verbs = {entry.name: entry for entry in entry_points(group=GROUP)}
     asked = arguments[0] if arguments else ""
     if asked in verbs:
         _add(app, verbs[asked])
-    elif asked not in ("bus", "settings"):
+    elif asked not in ("settings", *OWN):
         for name in sorted(verbs):
             _add(app, verbs[name])
     return app

@@ -275,7 +275,8 @@ def _explained(error: BusError, token: str | None) -> BusError:
             "expected a token that the server can still continue after, found one whose changes it no longer "
             "keeps; begin at a time instead"
         )
-    return BusError(f"expected a token of this bus to continue after, found {token[:80]!r}: {cause.details}")
+    said = (cause.details or {}).get("errmsg", "")
+    return BusError(f"expected a token of this bus to continue after, found {token[:80]!r}: {said}")
 
 
 def _pipeline(chosen: SignalFilter) -> list[Row]:

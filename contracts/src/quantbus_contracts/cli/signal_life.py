@@ -1,0 +1,225 @@
+"""The whole life of one signal, gathered from the bus, and why it was or was not traded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from quantbus_contracts.cli.sentences import REASONS, sentence_of
+from quantbus_contracts.cli.signal_rows import flat
+from quantbus_contracts.policy import (
+    TradingRules,
+    active_controls,
+    entry_interval,
+    is_future_stamped,
+    wish_of,
+)
+from quantbus_contracts.policy.reasons import Reason
+from quantbus_contracts.schema import Control, Execution, ExecutionState, Heartbeat, PublishedSignal, Revision
+
+if TYPE_CHECKING:
+    from quantbus_contracts.mongo.client import Connection
+
+__all__ = ["Hop", "Life", "as_dict", "hops_of", "life_of", "verdict_on"]
+
+_ALIVE = timedelta(minutes=1)
+_TRADED = {ExecutionState.FILLED, ExecutionState.ORDERED}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One signal with everything that the bus knows about it; ``now`` is the database's clock."""
+
+    now: datetime
+    published: PublishedSignal
+    executions: Sequence[Execution] = ()
+    newer: PublishedSignal | None = None
+    """The next signal of the same strategy, pair and timeframe, if there is one."""
+    controls: Sequence[Control] = ()
+    """Those in force now that concern the strategy or the pair."""
+    bots: Sequence[Heartbeat] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step on the way from the bar's close to the fill; None where it did not happen or was not told."""
+
+    name: str
+    at: datetime | None
+    after: timedelta | None
+    """The time since the step before that is known."""
+
+
+def life_of(connection: "Connection", signal_id: str, now: datetime) -> Life | None:
+    """Gather the life of a signal; None if the bus does not know it."""
+    from quantbus_contracts.mongo.controls import ControlStore
+    from quantbus_contracts.mongo.execution_reader import ExecutionReader
+    from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+    from quantbus_contracts.mongo.signal_reader import SignalReader
+    from quantbus_contracts.mongo.signal_search import SignalFilter, SignalSearch
+
+    published = SignalReader(connection).get(signal_id)
+    if published is None:
+        return None
+    signal = published.signal
+    later = SignalFilter(
+        signal.strategy_id, signal.pair, signal.timeframe, since=signal.ts + timedelta(milliseconds=1)
+    )
+    beats = [beat for beat in HeartbeatStore(connection).all() if beat.process == "executor"]
+    return Life(
+        now=now,
+        published=published,
+        executions=ExecutionReader(connection).of_signal(signal_id),
+        newer=next(SignalSearch(connection).each(later), None),
+        controls=active_controls(
+            ControlStore(connection).snapshot().controls,
+            now,
+            strategy_id=signal.strategy_id,
+            pair=signal.pair,
+        ),
+        bots=beats,
+    )
+
+
+def hops_of(published: PublishedSignal, execution: Execution | None = None) -> list[Hop]:
+    """Return the way from the bar's close to the fill at one consumer.
+
+    ``available`` is the first revision's, unless the consumer says which one it acted upon.
+    """
+    available = execution.available_at if execution else published.first_available_at
+    moments = [
+        ("bar close", published.signal.closes_at),
+        ("computed", published.signal.computed_at),
+        ("available", available),
+        ("seen", execution.seen_at if execution else None),
+        ("ordered", execution.ordered_at if execution else None),
+        ("filled", execution.filled_at if execution else None),
+    ]
+    hops: list[Hop] = []
+    before: datetime | None = None
+    for name, at in moments:
+        hops.append(Hop(name, at, at - before if at is not None and before is not None else None))
+        before = at or before
+    return hops
+
+
+def verdict_on(life: Life) -> list[str]:
+    """Return in sentences why the signal was or was not traded, the most telling first."""
+    if any(execution.state in _TRADED for execution in life.executions):
+        told = [_by_consumer(item) for item in life.executions]
+        return ["It was traded.", *told]
+    if life.executions:
+        return ["It was not traded.", *(_by_consumer(item) for item in life.executions)]
+    return ["No consumer wrote that it saw it.", *_what_stood_in_the_way(life), *_who_was_there(life)]
+
+
+def _by_consumer(execution: Execution) -> str:
+    return f"{execution.consumer_id}: {sentence_of(execution)}"
+
+
+def _rules_for(published: PublishedSignal) -> TradingRules:
+    return TradingRules(can_short=":" in published.signal.pair)
+
+
+def _what_stood_in_the_way(life: Life) -> list[str]:
+    """Judge a signal that nobody saw by the rules that consumers have unless they are told others."""
+    published, rules = life.published, _rules_for(life.published)
+    if published.signal.origin != "live":
+        reason = Reason.ORIGIN_BACKFILL if published.signal.origin == "backfill" else Reason.ORIGIN_REPLAY
+        return [f"It would not trade: {REASONS[reason]}."]
+    if is_future_stamped(published, rules):
+        return [f"It would not trade: {REASONS[Reason.FUTURE_STAMPED]}."]
+    wish = wish_of(published.signal, rules)
+    if wish.take is None:
+        return _of_an_exit(bool(wish.leave))
+    if wish.take == "short" and not rules.can_short:
+        return [f"It would not trade: {REASONS[Reason.SPOT_SHORT]}."]
+    return _of_an_entry(life, rules)
+
+
+def _of_an_exit(leaves: bool) -> list[str]:
+    if leaves:
+        return ["It is an exit: it does not expire, and only a consumer with an open position acts on it."]
+    return ["Its score asks for nothing at the thresholds that consumers have by default."]
+
+
+def _of_an_entry(life: Life, rules: TradingRules) -> list[str]:
+    published = life.published
+    interval = entry_interval(published, rules)
+    bound = f"{_clock(interval.end)} ({interval.ended_by})"
+    if interval.start >= interval.end:
+        return [
+            f"It came too late to be entered: available {_clock(published.available_at)}, "
+            f"while the time to enter ended {bound}."
+        ]
+    if life.now < interval.start:
+        return [f"It may be entered from {_clock(interval.start)}, when its bar closes."]
+    told = []
+    if life.newer is not None and life.newer.first_available_at < interval.end:
+        told.append(
+            f"A newer signal of the pair hides it since {_clock(life.newer.first_available_at)}: "
+            f"{life.newer.signal_id}."
+        )
+    if life.now < interval.end:
+        return [*told, f"It may still be entered until {bound}."]
+    return [*told, f"The time to enter ended {bound}, by the rules that consumers have by default."]
+
+
+def _who_was_there(life: Life) -> list[str]:
+    if not life.bots:
+        return ["No bot has ever given a sign of life on this bus."]
+    alive = [beat.instance for beat in life.bots if life.now - beat.at <= _ALIVE]
+    if alive:
+        return [f"Bots alive now: {', '.join(alive)}; does one of them follow this strategy?"]
+    last = max(life.bots, key=lambda beat: beat.at)
+    return [f"No bot is alive now; the last sign of life was {last.instance}'s, {_clock(last.at)}."]
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def as_dict(life: Life) -> dict[str, Any]:
+    """Return the whole life as plain values, ready for JSON."""
+    published = life.published
+    states: list[Revision | PublishedSignal] = [*published.history, published]
+    return {
+        "signal": flat(published),
+        "verdict": verdict_on(life),
+        "revisions": [
+            {
+                "version": state.version,
+                "available_at": state.available_at.isoformat(),
+                "valid_until": state.valid_until.isoformat(),
+                "published_by": state.published_by,
+                "content": {
+                    name: value.isoformat() if isinstance(value, datetime) else value
+                    for name, value in state.signal.content.items()
+                    if value is not None
+                },
+            }
+            for state in states
+        ],
+        "hops": _plain_hops(hops_of(published)),
+        "ledger": [
+            {
+                **execution.model_dump(mode="json", exclude_none=True),
+                "sentence": sentence_of(execution),
+                "hops": _plain_hops(hops_of(published, execution)),
+            }
+            for execution in life.executions
+        ],
+        "newer": life.newer.signal_id if life.newer else None,
+        "controls": [control.model_dump(mode="json", exclude_none=True) for control in life.controls],
+    }
+
+
+def _plain_hops(hops: Sequence[Hop]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": hop.name,
+            "at": hop.at.isoformat() if hop.at else None,
+            "seconds": hop.after.total_seconds() if hop.after is not None else None,
+        }
+        for hop in hops
+    ]
