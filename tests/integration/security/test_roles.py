@@ -193,20 +193,26 @@ def test_without_a_password_nothing_is_seen(guarded: Guarded) -> None:
 
 
 def test_scripts_run_for_nobody(guarded: Guarded) -> None:
+    database = guarded.client("monitor")["quantbus_trading"]
+    beat = {"process": "monitor", "instance": "test", "version": "1", "detail": {}}
+    now = guarded.admin.server_now()
+    database["heartbeats"].replace_one(
+        {"_id": "monitor|test"}, beat | {"at": now, "started_at": now}, upsert=True
+    )
+    function = {"$function": {"body": "function() { return true }", "args": [], "lang": "js"}}
     scripted: list[dict[str, Any]] = [
-        {"find": "crypto_signals", "filter": {"$where": "true"}},
-        {
-            "aggregate": "crypto_signals",
-            "pipeline": [{"$match": {"$expr": {"$function": {"body": "1", "args": [], "lang": "js"}}}}],
-            "cursor": {},
-        },
-        {"mapReduce": "crypto_signals", "map": "1", "reduce": "1", "out": {"inline": 1}},
+        {"find": "heartbeats", "filter": {"$where": "true"}},
+        {"find": "heartbeats", "filter": {"$expr": function}},
+        {"aggregate": "heartbeats", "pipeline": [{"$set": {"x": function}}], "cursor": {}},
+        {"mapReduce": "heartbeats", "map": "function(){}", "reduce": "function(){}", "out": {"inline": 1}},
     ]
-    database = guarded.client("operator")["quantbus_signals"]
-    database.command({"find": "crypto_signals", "filter": {}})  # reading as such is allowed
+    assert database.command({"find": "heartbeats", "filter": {}})["cursor"]["firstBatch"]
     for command in scripted:
-        with pytest.raises(OperationFailure, match=r"(?i)script|disabled"):
+        with pytest.raises(OperationFailure) as refused:
             database.command(command)
+        assert refused.value.code != 13, "not the role's doing"
+    with pytest.raises(OperationFailure, match=r"(?i)script"):
+        database.command(scripted[0])
 
 
 def widened(name: str, **changes: Any) -> list[CollectionSpec]:
