@@ -82,13 +82,15 @@ def rows_of(rows: Rows) -> Sequence[Any]:
 
 def strategy_ids(rows: Sequence[Any], given: Given) -> set[str]:
     """Return the strategies that the rows seem to be about."""
-    found = {
+    names = (
         row.strategy_id
         if isinstance(row, Signal)
         else (row.get("strategy_id") or given.strategy_id if isinstance(row, Mapping) else None)
         for row in rows
-    }
-    return {name for name in found if isinstance(name, str)}
+    )
+    return {
+        name for name in names if isinstance(name, str)
+    }  # a row may hold anything, and be refused for it later
 
 
 def check_rows(rows: Sequence[Any], given: Given, strategies: Mapping[str, Strategy]) -> CheckedRows:
