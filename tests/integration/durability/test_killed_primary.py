@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.bus_load import BusPublisher, NaivePublisher, StreamWatcher, await_progress, verdict
+from tests.fixtures.bus_load import (
+    BusPublisher,
+    NaivePublisher,
+    StreamWatcher,
+    await_progress,
+    declare_load,
+    verdict,
+)
 from tests.fixtures.own_mongod import TEST_COMMANDS, ReplicaSet, running_set
 
 pytestmark = pytest.mark.integration
@@ -26,6 +33,7 @@ def kill_primaries(replica_set: ReplicaSet, publishers: list[BusPublisher], kill
 def test_killing_primaries_loses_nothing_and_the_stream_misses_nothing(tmp_path: Path) -> None:
     with running_set(tmp_path / "set", nodes=3) as replica_set:
         settings = replica_set.settings(tmp_path)
+        declare_load(settings, 2)
         publishers = [BusPublisher(number, settings, timeout_seconds=20.0) for number in range(2)]
         watcher, forgetful = StreamWatcher(settings), StreamWatcher(settings, forgetful=True)
         for thread in (watcher, forgetful, *publishers):
@@ -47,6 +55,7 @@ def test_killing_primaries_loses_nothing_and_the_stream_misses_nothing(tmp_path:
 def test_what_no_majority_has_seen_is_not_acknowledged_and_the_control_loses_it(tmp_path: Path) -> None:
     with running_set(tmp_path / "set", nodes=3, extra=(TEST_COMMANDS,)) as replica_set:
         settings = replica_set.settings(tmp_path)
+        declare_load(settings, 1)
         publisher = BusPublisher(0, settings, timeout_seconds=20.0)
         naive = NaivePublisher(1, settings)
         for thread in (publisher, naive):

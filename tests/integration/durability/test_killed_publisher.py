@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,19 @@ import pytest
 from quantbus_contracts import SignalBus
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.documents import signal_from_row
-from tests.fixtures.bus_load import scores_of
+from tests.fixtures.bus_load import check_audit, scores_of
 from tests.fixtures.victim import plan, publish_all
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
-KILLS, ROWS, REVISED = 5, 6_000, 2_000
+ROUNDS, KILLS_PER_ROUND, ROWS = 2, 3, 6_000
 
 
-def kill_one_publisher(connection: Connection, seconds: float) -> bool:
+def kill_one_publisher(connection: Connection, score: float, seconds: float) -> bool:
     """Start a publisher and kill it so long after its first batch began; return whether it was still at it."""
     uri = connection.settings.mongo_uri
     assert uri is not None
-    arguments = [uri.get_secret_value(), connection.settings.signals_db, str(ROWS)]
+    arguments = [uri.get_secret_value(), connection.settings.signals_db, str(ROWS), str(score)]
     victim = subprocess.Popen(
         [sys.executable, "-m", "tests.fixtures.victim", *arguments],
         cwd=ROOT,
@@ -39,23 +40,42 @@ def kill_one_publisher(connection: Connection, seconds: float) -> bool:
     return caught
 
 
-def kill_publishers(connection: Connection, kills: int, seed: int) -> int:
+@dataclass
+class Toll:
+    """How many publishers were caught at work, and how many rows they left to their heir."""
+
+    killed: int = 0
+    left: int = 0
+
+
+def kill_publishers(connection: Connection, *, rounds: int, kills: int, seed: int) -> Toll:
+    """In each round publish one new opinion about every key, by publishers that are killed and an heir."""
     chance = random.Random(seed)  # noqa: S311  # when to kill is no secret
-    return sum(kill_one_publisher(connection, chance.uniform(0.0, 0.5)) for _ in range(kills))
+    heir = SignalBus(connection, publisher="heir")
+    toll = Toll()
+    for number in range(rounds):
+        score = (number + 1) / 1000
+        for _ in range(kills):
+            toll.killed += kill_one_publisher(connection, score, chance.uniform(0.0, 0.3))
+        toll.left += publish_all(heir, plan(ROWS, score=score))
+        assert publish_all(heir, plan(ROWS, score=score)) == 0, "a rerun finds nothing left to do"
+    return toll
 
 
 def test_every_signal_stands_once_however_often_its_publisher_is_killed(connection: Connection) -> None:
-    bus = SignalBus(connection, publisher="heir")
-    publish_all(bus, plan(REVISED, score=0.1))  # these are revised by the victims, the others are new
-    assert kill_publishers(connection, KILLS, seed=3) >= KILLS - 1, "the publishers were not killed at work"
-    signals = plan(ROWS, score=0.5)
-    left = publish_all(bus, signals)
-    assert 0 < left < ROWS, "some rows were written before the kills, some after"
-    assert publish_all(bus, signals) == 0, "a rerun finds nothing left to do"
+    toll = kill_publishers(connection, rounds=ROUNDS, kills=KILLS_PER_ROUND, seed=3)
+    assert toll.killed > 0, "the publishers were not killed at work"
+    assert 0 < toll.left < ROUNDS * ROWS, "some rows were written before the kills, some after"
+    check_signals(connection, ROUNDS)
+
+
+def check_signals(connection: Connection, rounds: int) -> None:
+    """Every key stands once, with one revision for each round."""
     stored = stored_scores(connection)
     assert len(stored) == ROWS
-    fresh = {signal.signal_id for signal in signals[REVISED:]}
-    assert all(scores == ([0.5] if key in fresh else [0.1, 0.5]) for key, scores in stored.items())
+    expected = [(number + 1) / 1000 for number in range(rounds)]
+    assert all(scores == expected for scores in stored.values())
+    check_audit(connection)
 
 
 def stored_scores(connection: Connection) -> dict[str, list[float | None]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.bus_load import BusPublisher, NaivePublisher, kill_under_load, verdict
+from tests.fixtures.bus_load import BusPublisher, NaivePublisher, declare_load, kill_under_load, verdict
 from tests.fixtures.own_mongod import running_set
 
 pytestmark = pytest.mark.integration
@@ -15,6 +15,7 @@ def test_no_acknowledged_row_is_lost_or_applied_twice_when_the_server_is_killed(
     with running_set(tmp_path / "set") as replica_set:
         settings = replica_set.settings(tmp_path)
         # One gives up before the server is back and asks again, one waits for it.
+        declare_load(settings, 2)
         publishers = [
             BusPublisher(0, settings, timeout_seconds=1.0),
             BusPublisher(1, settings, timeout_seconds=20.0),
