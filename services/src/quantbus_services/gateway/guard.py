@@ -12,6 +12,7 @@ from quantbus_services.gateway.metrics import GatewayMetrics
 __all__ = ["Guard"]
 
 _PROBES = {"/healthz", "/readyz", "/metrics"}
+_SMALL_BODY = 65_536
 _OUTCOMES = {
     HTTPStatus.MULTI_STATUS: "partial",
     HTTPStatus.UNAUTHORIZED: "denied",
@@ -24,7 +25,8 @@ _OUTCOMES = {
 class _Exchange:
     """One request and its answer, as far as they have come."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._headers = dict(scope["headers"])
         self._receive = receive
         self._send = send
         self.body_is_read = False
@@ -38,7 +40,14 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if not self.body_is_read and self._much_is_to_come():
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
         await self._send(message)
+
+    def _much_is_to_come(self) -> bool:
+        """Tell whether reading the rest of the body, only to drop it, is too much to ask of us."""
+        length = self._headers.get(b"content-length", b"0")
+        return b"transfer-encoding" in self._headers or not length.isdigit() or int(length[:20]) > _SMALL_BODY
 
 
 class Guard:
@@ -67,7 +76,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = self._monotonic()
-        exchange = _Exchange(receive, send)
+        exchange = _Exchange(scope, receive, send)
         self._now += 1
         self._metrics.in_flight.set(self._now)
         try:

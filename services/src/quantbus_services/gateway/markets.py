@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quantbus_contracts.errors import UnknownInstrument
-from quantbus_contracts.schema import Strategy
+from quantbus_contracts.schema import Declaration, Strategy
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 
 __all__ = ["Markets"]
@@ -15,7 +15,7 @@ _MOST_VENUES = 50
 
 
 class _Declarations(Protocol):
-    async def all(self) -> list[Strategy]: ...
+    async def get(self, strategy_id: str) -> Declaration | None: ...
 
 
 class _Lists(Protocol):
@@ -46,11 +46,10 @@ class Markets:
         UnknownInstrument
             If it means none, or more than one.
         """
+        found = await self._strategies.get(strategy_id)
         declared = InstrumentCatalogue(
-            Instrument.from_pair(strategy.venue, pair)
-            for strategy in await self._strategies.all()
-            if strategy.strategy_id == strategy_id
-            for pair in strategy.pairs
+            Instrument.from_pair(found.strategy.venue, pair)
+            for pair in (found.strategy.pairs if found else ())
         )
         venue, colon, _ = symbol.partition(":")
         if not colon:
@@ -76,3 +75,7 @@ class Markets:
         if len(catalogue) and (venue in self._kept or len(self._kept) < _MOST_VENUES):
             self._kept[venue] = _Kept(catalogue, self._seconds())
         return catalogue
+
+
+def _declared(strategy: Strategy) -> InstrumentCatalogue:
+    return InstrumentCatalogue(Instrument.from_pair(strategy.venue, pair) for pair in strategy.pairs)

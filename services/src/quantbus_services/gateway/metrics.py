@@ -2,9 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-__all__ = ["GatewayMetrics"]
+__all__ = ["OUTCOMES", "GatewayMetrics"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+OUTCOMES = ("inserted", "revised", "unchanged", "stale", "unknown", "rejected")
 AUTH_FAILURES = ("missing", "malformed", "unknown", "wrong_secret", "expired", "revoked", "scope", "strategy")
 
 
@@ -42,6 +43,8 @@ class GatewayMetrics:
             registry=registry,
         )
         self.bus_up = Gauge("quantbus_bus_up", "1 if the bus answered the last time.", registry=registry)
+        for outcome in OUTCOMES:
+            self.published.labels(outcome)
         for reason in AUTH_FAILURES:
             self.auth_failures.labels(reason)
         for limit in ("key", "client", "in_flight"):

@@ -1,5 +1,6 @@
 """From checked rows to the bus, and from its report to an answer."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -7,15 +8,18 @@ from fastapi.responses import JSONResponse
 
 from quantbus_contracts.bus import AsyncSignalBus
 from quantbus_contracts.bus.refusals import keep_refused
+from quantbus_contracts.errors import BusError
 from quantbus_contracts.mongo.client import AsyncConnection
 from quantbus_contracts.schema import PublishReport
 from quantbus_contracts.schema.api_key import ApiKey
 from quantbus_services.gateway.errors import ApiError, Code, unconfirmed
-from quantbus_services.gateway.metrics import GatewayMetrics
+from quantbus_services.gateway.metrics import OUTCOMES, GatewayMetrics
 from quantbus_services.gateway.reports import Report, report_of
 from quantbus_services.gateway.rows import CheckedRows
 
 __all__ = ["Publisher", "answer_of"]
+
+_MOST_BUSES = 256
 
 
 class Publisher:
@@ -25,9 +29,15 @@ class Publisher:
         """Publish over ``connection``."""
         self._connection = connection
         self._metrics = metrics
+        self._buses: OrderedDict[str, AsyncSignalBus] = OrderedDict()
 
     async def publish(
-        self, checked: CheckedRows, key: ApiKey, expected_versions: Mapping[str, int] | None = None
+        self,
+        checked: CheckedRows,
+        key: ApiKey,
+        *,
+        expected_versions: Mapping[str, int] | None = None,
+        dry_run: bool = False,
     ) -> Report:
         """Publish the good rows, keep the refused ones, and return what became of each.
 
@@ -37,15 +47,38 @@ class Publisher:
             If the bus did not answer; the same request may be sent again.
         """
         publisher = f"gateway:{key.name}:{key.key_id}"
-        published = PublishReport()
+        published = PublishReport(dry_run=dry_run)
         if checked.signals:
-            bus = AsyncSignalBus(self._connection, publisher=publisher)
-            published = await bus.publish(list(checked.signals), expected_versions=expected_versions)
-        await keep_refused(self._connection, checked.refused, publisher=publisher)
-        report = report_of(published, checked.positions, [rejection for _, rejection in checked.refused])
-        for outcome in ("inserted", "revised", "unchanged", "stale", "unknown", "rejected"):
-            self._metrics.published.labels(outcome).inc(getattr(report, outcome))
+            published = await self._bus_of(publisher).publish(
+                list(checked.signals), expected_versions=expected_versions, dry_run=dry_run
+            )
+        notes = [] if dry_run else await self._keep(checked, publisher, published)
+        refused = [rejection for _, rejection in checked.refused]
+        report = report_of(published, checked.positions, refused, notes=notes)
+        if not dry_run:
+            for outcome in OUTCOMES:
+                self._metrics.published.labels(outcome).inc(getattr(report, outcome))
         return report
+
+    def _bus_of(self, publisher: str) -> AsyncSignalBus:
+        """Return the bus that signs as ``publisher``; it remembers declarations, so it is worth keeping."""
+        bus = self._buses.get(publisher)
+        if bus is None:
+            bus = self._buses[publisher] = AsyncSignalBus(self._connection, publisher=publisher)
+            if len(self._buses) > _MOST_BUSES:
+                self._buses.popitem(last=False)
+        self._buses.move_to_end(publisher)
+        return bus
+
+    async def _keep(self, checked: CheckedRows, publisher: str, published: PublishReport) -> list[str]:
+        """Keep refused rows; that this failed must not hide what became of the others."""
+        try:
+            await keep_refused(self._connection, checked.refused, publisher=publisher)
+        except BusError:
+            if not published.total:
+                raise
+            return ["the refused rows could not be kept"]
+        return []
 
 
 def answer_of(report: Report) -> JSONResponse:

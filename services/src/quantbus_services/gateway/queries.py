@@ -18,6 +18,7 @@ from quantbus_services.gateway.rows import MOMENT
 
 __all__ = [
     "Cursor",
+    "DryRun",
     "Limit",
     "Moment",
     "Pairs",
@@ -68,6 +69,9 @@ Cursor = Annotated[
     str | None,
     Query(pattern=r"^[A-Za-z0-9_-]{1,400}$", description="`next_cursor` of the page before."),
 ]
+
+
+DryRun = Annotated[bool, Query(description="Say what would become of the rows; write nothing.")]
 
 
 def cursor_of(key: PageKey | None) -> str | None:

@@ -20,6 +20,7 @@ from quantbus_services.gateway.parts import Parts
 from quantbus_services.gateway.publishing import answer_of
 from quantbus_services.gateway.queries import (
     Cursor,
+    DryRun,
     Limit,
     Moment,
     Pairs,
@@ -106,7 +107,9 @@ def signal_routes(parts: Parts) -> APIRouter:
         },
         openapi_extra=_body_schema(),
     )
-    async def publish_signals(request: Request, key: Annotated[ApiKey, Depends(writer)]) -> JSONResponse:
+    async def publish_signals(
+        request: Request, key: Annotated[ApiKey, Depends(writer)], dry_run: DryRun = False
+    ) -> JSONResponse:
         """Publish a batch. Sending it again is always safe: equal content is `unchanged` and writes nothing.
 
         200: every row stands on the bus as given. 207: some do, the report says which do not. 422
@@ -118,7 +121,9 @@ def signal_routes(parts: Parts) -> APIRouter:
         batch = _batch_of(value, parts.settings.batch_rows)
         for strategy_id in _strategies_of(batch.signals):
             parts.gate.confine(key, strategy_id)
-        report = await parts.publisher.publish(check_rows(batch.signals), key, batch.expected_versions)
+        report = await parts.publisher.publish(
+            check_rows(batch.signals), key, expected_versions=batch.expected_versions, dry_run=dry_run
+        )
         return answer_of(report)
 
     @router.get("", response_model_exclude_none=True, responses=problems(*_DOOR))
