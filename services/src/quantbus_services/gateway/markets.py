@@ -47,10 +47,7 @@ class Markets:
             If it means none, or more than one.
         """
         found = await self._strategies.get(strategy_id)
-        declared = InstrumentCatalogue(
-            Instrument.from_pair(found.strategy.venue, pair)
-            for pair in (found.strategy.pairs if found else ())
-        )
+        declared = _declared(found.strategy) if found else InstrumentCatalogue(())
         venue, colon, _ = symbol.partition(":")
         if not colon:
             raise UnknownInstrument(
