@@ -40,6 +40,7 @@ _SECRET_PAIR = re.compile(
 )
 _SECRET_OPTION = re.compile(r"[?&;][^=&;]*(?:password|token)[^=&;]*=([^&;]+)", re.IGNORECASE)
 _TOKEN = re.compile(r"\b(?P<kind>bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_GATEWAY_SECRET = re.compile(r"(qb[kh]_[0-9a-f]{12}_)[A-Za-z0-9_-]+", re.IGNORECASE)  # the id in front is public
 _PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|$)", re.DOTALL)
 
 
@@ -90,6 +91,7 @@ def redact(text: str) -> str:
     """Return ``text`` without secrets; what is taken out becomes ``***``."""
     text = _CONCEALED.hide(text)
     text = _PRIVATE_KEY.sub(rf"\1{_MARK}\2", text)
+    text = _GATEWAY_SECRET.sub(rf"\1{_MARK}", text)
     text = _CREDENTIALS.sub(rf"\g<scheme>{_MARK}@", text)
     text = _CUT_CREDENTIALS.sub(rf"\g<scheme>{_MARK}", text)
     text = _SECRET_PAIR.sub(_without_value, text)
