@@ -40,7 +40,7 @@ _SECRET_PAIR = re.compile(
 )
 _SECRET_OPTION = re.compile(r"[?&;][^=&;]*(?:password|token)[^=&;]*=([^&;]+)", re.IGNORECASE)
 _TOKEN = re.compile(r"\b(?P<kind>bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_GATEWAY_SECRET = re.compile(r"(qb[kh]_[0-9a-f]{12}_)[A-Za-z0-9_-]+", re.IGNORECASE)  # the id in front is public
+_GATEWAY_SECRET = re.compile(r"(qb[kh]_[0-9a-f]{12}_)[A-Za-z0-9_-]+", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|$)", re.DOTALL)
 
 
