@@ -21,7 +21,7 @@ from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_contracts.schema import Execution, Heartbeat, Signal
+from quantbus_contracts.schema import Execution, Heartbeat, Signal, Strategy
 from quantbus_contracts.testing import make_signal
 from quantbus_contracts.timeframe import Timeframe
 from tests.e2e.bot import Bot
@@ -51,6 +51,12 @@ class Bus:
         settings = MongoSettings(mongo_uri=SecretStr(server.uri))
         self.connection: Connection = connect(settings, app="e2e", timeout_seconds=20)
         self._signals = SignalBus(self.connection, publisher="e2e")
+
+    def declare(self) -> None:
+        """Declare the strategy that signals are published for."""
+        self._signals.declare(
+            Strategy(strategy_id=STRATEGY, venue="BINANCE", timeframe="1m", pairs=PAIRS, cadence_bars=None)
+        )
 
     def publish(
         self, pair: str, action: str, *, ts: datetime | None = None, valid_until: datetime | None = None
@@ -185,6 +191,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         bus = Bus(start_server(home))
         ending.callback(bus.close)
         _run(["bus", "init"], environment)
+        bus.declare()
         venue = ending.enter_context(VenueProxy(_start_exchange(folder, environment, ending)))
         bot = _make_bot(folder, venue.url, environment)
         bot.start()

@@ -211,9 +211,9 @@ _STRATEGIES = CollectionSpec(
             "market_type": one_of("spot", "swap", "future"),
             "timeframe": timeframe_name(),
             "pairs": texts(at_most=5_000),
-            "cadence_bars": count(10_000, least=1),
         },
         {
+            "cadence_bars": count(10_000, least=1),
             "max_delay_seconds": number(0, 1e9, above=True),
             "max_signals_per_bar": count(5_000, least=1),
             "max_weight": number(0, 1, above=True),

@@ -45,10 +45,14 @@ def signals(draw: st.DrawFn) -> Signal:
 @given(signals())
 def test_a_document_reads_back_as_the_same_signal(signal: Signal) -> None:
     end = signal.valid_until or signal.closes_at + timedelta(minutes=1)
-    row = signal_row(signal, valid_until=end, publisher="p", batch_id="b") | {
-        "version": 1,
-        "available_at": NOON,
-    }
+    row = signal_row(
+        signal,
+        signal_id=signal.signal_id,
+        content_hash=signal.content_hash,
+        valid_until=end,
+        publisher="p",
+        batch_id="b",
+    ) | {"version": 1, "available_at": NOON}
     found = signal_from_row(row)
     assert found.signal == signal
     assert found.valid_until == end

@@ -110,7 +110,7 @@ def list_strategies(as_json: Json = False) -> None:
             item.market_type,
             item.timeframe,
             escape(_pairs(item)),
-            "every bar" if item.cadence_bars == 1 else f"every {item.cadence_bars} bars",
+            _cadence(item),
             f"{at:%Y-%m-%d %H:%M}" if at else "",
         )
     console.print(table)
@@ -240,3 +240,9 @@ def _facts(found: "Declaration") -> Table:
         table.add_row(name.replace("_", " "), escape(str(value)))
     table.add_row("pairs", escape(", ".join(strategy.pairs)))
     return table
+
+
+def _cadence(strategy: Strategy) -> str:
+    if strategy.cadence_bars is None:
+        return "when it likes"
+    return "every bar" if strategy.cadence_bars == 1 else f"every {strategy.cadence_bars} bars"

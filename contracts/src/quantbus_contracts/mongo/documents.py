@@ -90,7 +90,7 @@ def signal_row(
     """
     return {
         "_id": signal_id,
-        **{name: value for name, value in signal if value is not None},
+        **{name: value for name, value in signal.__dict__.items() if value is not None},
         "valid_until": valid_until,
         "valid_until_defaulted": signal.valid_until is None,
         "published_by": publisher,

@@ -97,12 +97,13 @@ class Wave:
         the one we hold. A declaration goes through the same head: it cannot change before our transaction ends.
         """
         if state.head.declaration > self.declaration.version:
-            found = yield from standing([self.declaration.strategy.strategy_id])
-            self.declaration = found.get(self.declaration.strategy.strategy_id, self.declaration)
+            fresh = yield from standing([self.declaration.strategy.strategy_id])
+            self.declaration = fresh.get(self.declaration.strategy.strategy_id, self.declaration)
         if self.heeded != self.declaration.version:
             self.heeded = self.declaration.version
-            for identity in self.open:
-                wrong = self.declaration.strategy.contradiction(self.signals[identity])
+            rows = self.open
+            found = self.declaration.strategy.contradictions(self.signals[identity] for identity in rows)
+            for identity, wrong in zip(rows, found, strict=True):
                 if wrong is not None:
                     self.settle(identity, Outcome.REJECTED, wrong.reason, wrong.field, wrong.value)
         self.room = yield from self._room()

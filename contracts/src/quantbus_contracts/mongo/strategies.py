@@ -23,7 +23,10 @@ _STRATEGY_FIELDS = tuple(Strategy.model_fields)
 
 
 def _declaration(row: Row) -> Declaration:
-    strategy = Strategy(**{name: row[name] for name in _STRATEGY_FIELDS if name in row})
+    no_cadence = {
+        "cadence_bars": None
+    }  # what is not stored is None, which is not what the model would assume
+    strategy = Strategy(**no_cadence | {name: row[name] for name in _STRATEGY_FIELDS if name in row})
     return Declaration(
         strategy=strategy,
         version=row.get("version", 1),

@@ -1,9 +1,9 @@
 """A trading signal as published, and as it stands on the bus."""
 
 import hashlib
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii as json_text
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -44,12 +44,28 @@ CONTENT_FIELDS: tuple[str, ...] = (
 """What makes two revisions the same. All else (notes, hashes of models) is about the publisher."""
 
 
+_HASHED_FIELDS = tuple(sorted(CONTENT_FIELDS))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
 def signal_id_of(key: SignalKey) -> str:
     """Return the id of a signal: a hash of its canonical key, the same for every publisher."""
     strategy_id, pair, timeframe, ts = key
-    milliseconds = int(ts.timestamp() * 1000)
-    canonical = json.dumps([strategy_id, pair, timeframe, milliseconds], separators=(",", ":"))
+    milliseconds = (ts - _EPOCH) // _MILLISECOND
+    canonical = f"[{json_text(strategy_id)},{json_text(pair)},{json_text(timeframe)},{milliseconds}]"
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def _canonical(value: object) -> str:
+    """Return a value of the content as canonical JSON; written out, since every published row is hashed."""
+    if isinstance(value, str):
+        return json_text(value)
+    if isinstance(value, datetime):
+        return str((value - _EPOCH) // _MILLISECOND)
+    if isinstance(value, float):
+        return float.__repr__(value + 0.0)  # -0.0 and 0.0 are the same opinion
+    raise TypeError(f"expected a text, a number or a time, found {value!r}")
 
 
 class Signal(Document):
@@ -137,15 +153,12 @@ class Signal(Document):
     @property
     def content_hash(self) -> str:
         """SHA-256 over the content; equal content gives an equal hash on every machine."""
-        plain = {
-            name: int(value.timestamp() * 1000)
-            if isinstance(value, datetime)
-            else value + 0.0  # -0.0 and 0.0 are the same opinion
-            if isinstance(value, float)
-            else value
-            for name, value in self.content.items()
-        }
-        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        values = self.__dict__
+        fields = [
+            f'"{name}":{"null" if (value := values[name]) is None else _canonical(value)}'
+            for name in _HASHED_FIELDS
+        ]
+        return hashlib.sha256(f"{{{','.join(fields)}}}".encode()).hexdigest()
 
 
 class Revision(Document):

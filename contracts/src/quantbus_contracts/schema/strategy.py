@@ -1,6 +1,6 @@
 """A strategy's declaration, what contradicts it, and the record that it was evaluated for a bar."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -34,8 +34,8 @@ class Strategy(Document):
     market_type: Literal["spot", "swap", "future"] = "spot"
     timeframe: TimeframeName
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1, max_length=5_000)]
-    cadence_bars: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """It is evaluated at every n-th bar; a bar without a `PublishRun` is silence."""
+    cadence_bars: Annotated[int, Field(ge=1, le=10_000)] | None = 1
+    """It is evaluated at every n-th bar; a bar without a `PublishRun` is silence. None: it promises no regularity."""
     max_delay_seconds: Annotated[float, Field(gt=0)] | None = None
     """How late after bar close a signal may appear; half a bar where not given."""
     max_signals_per_bar: Annotated[int, Field(ge=1, le=5_000)] | None = None
@@ -47,7 +47,7 @@ class Strategy(Document):
 
     @classmethod
     def derived_from(cls, signals: Sequence[Signal]) -> Self:
-        """Return the declaration that the first signals of a strategy amount to: venue, timeframe, pairs.
+        """Return the declaration that the first signals of a strategy amount to: venue, timeframe, pairs, no cadence.
 
         Raises
         ------
@@ -71,6 +71,7 @@ class Strategy(Document):
         return cls.model_validate(
             {
                 "strategy_id": first.strategy_id,
+                "cadence_bars": None,
                 "pairs": tuple(dict.fromkeys(signal.pair for signal in signals)),
                 **{name: values.pop() for name, values in found.items()},
             }
@@ -86,14 +87,18 @@ class Strategy(Document):
         wanted = {**self.model_dump(), "pairs": tuple(dict.fromkeys((*self.pairs, *pairs)))}
         return type(self).model_validate(wanted)
 
-    def contradiction(self, signal: Signal) -> Contradiction | None:
-        """Return where ``signal`` departs from this declaration; None where it keeps to it."""
+    def contradictions(self, signals: Iterable[Signal]) -> Iterator[Contradiction | None]:
+        """Yield where each signal departs from this declaration; None where it keeps to it."""
+        pairs = frozenset(self.pairs)
+        return (self._contradiction(signal, pairs) for signal in signals)
+
+    def _contradiction(self, signal: Signal, pairs: frozenset[str]) -> Contradiction | None:
         venue = signal.symbol.partition(":")[0]
         if venue != self.venue:
             return self._departs("symbol", signal.symbol, f"trades on {self.venue}")
         if signal.timeframe != self.timeframe:
             return self._departs("timeframe", signal.timeframe, f"speaks of {self.timeframe} bars")
-        if signal.pair not in self.pairs:
+        if signal.pair not in pairs:
             return self._unknown_pair(signal)
         if self.max_weight is not None and signal.weight is not None and abs(signal.weight) > self.max_weight:
             return self._departs("weight", signal.weight, f"keeps weights within ±{self.max_weight:g}")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from quantbus_contracts import Instrument, PublishedSignal, Strategy, Timeframe
 
 __all__ = [
+    "AT_NO_TIME",
     "NEVER",
     "Stream",
     "allowed_delay",
@@ -18,6 +19,9 @@ __all__ = [
 NEVER = datetime.fromtimestamp(0, UTC)
 """The time of what has not happened; as a Prometheus timestamp it is 0."""
 
+AT_NO_TIME = datetime.max.replace(tzinfo=UTC)
+"""When something is due that nobody promised."""
+
 Stream = tuple[str, Timeframe]
 """Bars that somebody needs: bus symbol and timeframe."""
 
@@ -26,6 +30,8 @@ def streams_of(strategies: Iterable[Strategy], declared_at: Mapping[str, datetim
     """Return the streams of bars that declared strategies are computed from, and since when each is needed."""
     needed: dict[Stream, datetime] = {}
     for strategy in strategies:
+        if strategy.cadence_bars is None:  # nobody promised that it goes on
+            continue
         since = declared_at.get(strategy.strategy_id, NEVER)
         for pair in strategy.pairs:
             symbol = Instrument.from_pair(strategy.venue, pair).symbol
@@ -55,8 +61,10 @@ def allowed_delay(timeframe: str, strategy: Strategy | None) -> timedelta:
 def run_due_at(strategy: Strategy, last_run: datetime | None, *, declared_at: datetime) -> datetime:
     """Return when the evaluation after the one for bar ``last_run`` should be on the bus at the latest.
 
-    A strategy that was never evaluated is given as long from its declaration.
+    A strategy that was never evaluated is given as long from its declaration; one without a cadence has all time.
     """
+    if strategy.cadence_bars is None:
+        return AT_NO_TIME
     bar = Timeframe.parse(strategy.timeframe).delta
     return (
         (last_run or declared_at)
