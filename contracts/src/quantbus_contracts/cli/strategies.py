@@ -242,7 +242,7 @@ def _facts(found: "Declaration") -> Table:
     return table
 
 
-def _cadence(strategy: Strategy) -> str:
+def _cadence(strategy: "Strategy") -> str:
     if strategy.cadence_bars is None:
         return "when it likes"
     return "every bar" if strategy.cadence_bars == 1 else f"every {strategy.cadence_bars} bars"
