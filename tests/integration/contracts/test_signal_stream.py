@@ -19,6 +19,7 @@ from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.mongo.signal_search import SignalFilter
 from quantbus_contracts.mongo.signal_stream import SignalEvent, SignalStream
 from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_contracts.schema import Strategy
 from quantbus_contracts.testing import make_signal
 
 pytestmark = pytest.mark.integration
@@ -26,9 +27,19 @@ NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 Shown = list[tuple[str, int]]
 
 
+DECLARED = Strategy(
+    strategy_id="test",
+    venue="BINANCE",
+    timeframe="1m",
+    pairs=tuple(f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "OLD", "LATER", "C0", "C1", "C2", "C3")),
+)
+
+
 @pytest.fixture
 def bus(connection: Connection) -> SignalBus:
-    return SignalBus(connection, publisher="tester")
+    made = SignalBus(connection, publisher="tester")
+    made.declare(DECLARED)
+    return made
 
 
 @pytest.fixture
@@ -37,6 +48,7 @@ def own_home(tmp_path: Path) -> Iterator[Path]:
     start_server(tmp_path)
     with closing(connect(MongoSettings(home=tmp_path), app="prepare", timeout_seconds=60)) as connection:
         initialise(connection)
+        SignalBus(connection).declare(DECLARED)
     yield tmp_path
     stop_server(tmp_path)
 
@@ -185,7 +197,7 @@ def test_a_bus_that_never_answered_is_an_error_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kills", [3])
 def test_killing_the_server_loses_nothing_and_repeats_nothing(own_home: Path, kills: int) -> None:
-    """The server comes back at another port each time; the publisher goes on until all is acknowledged."""
+    """The server comes back, perhaps at another port; the publisher goes on until all is acknowledged."""
     settings = MongoSettings(home=own_home)
     breaks: list[BusUnavailable] = []
     each_round = 60

@@ -13,9 +13,9 @@ __all__ = ["Json", "StrategyId", "moment_of", "parse_duration", "parse_moment"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for scripts.")]
 StrategyId = Annotated[str | None, typer.Option("--strategy-id", "--strategy", help="Of this strategy only.")]
 
-_PART = re.compile(r"(\d{1,9})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LONGEST = timedelta(days=3660)
+_PART = re.compile(r"(\d{1,9})([smhdw])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LONGEST_SECONDS = 3_660 * 86_400
 
 
 def parse_duration(text: str, option: str) -> timedelta:
@@ -28,9 +28,9 @@ def parse_duration(text: str, option: str) -> timedelta:
     """
     parts = _PART.findall(text)
     if parts and "".join(count + unit for count, unit in parts) == text:
-        total = sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta(0))
-        if timedelta(0) < total <= _LONGEST:
-            return total
+        total = sum(int(count) * _SECONDS[unit] for count, unit in parts)
+        if 0 < total <= _LONGEST_SECONDS:
+            return timedelta(seconds=total)
     raise ConfigError(f"{option}: expected a duration such as 90s, 2h, 1h30m or 7d, found {text!r}")
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from quantbus_contracts.cli.sentences import REASONS, sentence_of
 from quantbus_contracts.cli.signal_rows import flat
 from quantbus_contracts.policy import (
+    PositionSide,
+    Reason,
     TradingRules,
     active_controls,
     entry_interval,
     is_future_stamped,
     wish_of,
 )
-from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.schema import Control, Execution, ExecutionState, Heartbeat, PublishedSignal, Revision
 
 if TYPE_CHECKING:
@@ -131,16 +132,17 @@ def _what_stood_in_the_way(life: Life) -> list[str]:
         return [f"It would not trade: {REASONS[Reason.FUTURE_STAMPED]}."]
     wish = wish_of(published.signal, rules)
     if wish.take is None:
-        return _of_an_exit(bool(wish.leave))
+        return [_of_an_exit(wish.leave if rules.can_short else wish.leave - {"short"})]
     if wish.take == "short" and not rules.can_short:
         return [f"It would not trade: {REASONS[Reason.SPOT_SHORT]}."]
     return _of_an_entry(life, rules)
 
 
-def _of_an_exit(leaves: bool) -> list[str]:
-    if leaves:
-        return ["It is an exit: it does not expire, and only a consumer with an open position acts on it."]
-    return ["Its score asks for nothing at the thresholds that consumers have by default."]
+def _of_an_exit(leaves: frozenset[PositionSide]) -> str:
+    if not leaves:
+        return "It asks for nothing: no entry at the thresholds that consumers have by default, and no exit."
+    sides = " or ".join(sorted(leaves))
+    return f"It ends an open {sides} position, and does not expire; a consumer that holds none has nothing to do."
 
 
 def _of_an_entry(life: Life, rules: TradingRules) -> list[str]:

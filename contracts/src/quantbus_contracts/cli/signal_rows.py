@@ -20,7 +20,7 @@ __all__ = ["columns", "content_of", "flat", "write_rows"]
 
 Row = dict[str, Any]
 _GIVEN = tuple(Signal.model_fields)
-_SET_BY_BUS = ("valid_until_defaulted", "version", "available_at", "published_by")
+_SET_BY_BUS = ("version", "available_at", "published_by", "valid_until_defaulted")
 _NUMBERS = {"weight", "score", "stop_price", "ref_price", "leverage"}
 _MOMENTS = {"ts", "valid_until", "computed_at", "available_at"}
 _CHUNK = 5_000

@@ -82,7 +82,7 @@ class SignalStream:
     ) -> None:
         """Follow the signals of ``chosen`` from now on, from ``since`` (``available_at``), or behind a token.
 
-        ``open_connection`` is called anew after each break, since an embedded server comes back at another port;
+        ``open_connection`` is called anew after each break, since an embedded server may come back at another port;
         its time-out is how long a dead server is waited for before the next try.
         """
         if since is not None and after is not None:
