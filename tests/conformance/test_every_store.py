@@ -25,6 +25,7 @@ from quantbus_contracts.testing import (
     FakeInstrumentStore,
     FakeSignalStore,
     FakeStrategyStore,
+    FrozenClock,
     make_candle,
     make_candles,
     make_execution,
@@ -42,7 +43,10 @@ class Stores:
     """Every store over one backend."""
 
     def __init__(self, connection: Connection | None) -> None:
-        candles, signals, ledger = FakeCandleStore(), FakeSignalStore(), FakeExecutionStore()
+        candles, ledger, strategies = FakeCandleStore(), FakeExecutionStore(), FakeStrategyStore()
+        self.clock = FrozenClock()
+        signals = FakeSignalStore(strategies=strategies, clock=self.clock)
+        self._connection = connection
         self.candle_reader: Any = CandleReader(connection) if connection else candles
         self.candle_writer: Any = CandleWriter(connection) if connection else candles
         self.signal_reader: Any = SignalReader(connection) if connection else signals
@@ -50,8 +54,18 @@ class Stores:
         self.execution_reader: Any = ExecutionReader(connection) if connection else ledger
         self.execution_writer: Any = ExecutionWriter(connection) if connection else ledger
         self.heartbeats: Any = HeartbeatStore(connection) if connection else FakeHeartbeatStore()
-        self.strategies: Any = StrategyStore(connection) if connection else FakeStrategyStore()
+        self.strategies: Any = StrategyStore(connection) if connection else strategies
         self.instruments: Any = InstrumentStore(connection) if connection else FakeInstrumentStore()
+
+    def moment(self) -> datetime:
+        """Return a moment that lies strictly between what was and what will be written."""
+        if self._connection is None:
+            self.clock.advance(timedelta(seconds=1))
+            return self.clock.advance(timedelta(seconds=1)) - timedelta(seconds=1)
+        between = self._connection.server_now() + timedelta(milliseconds=1)
+        while self._connection.server_now() <= between:
+            pass
+        return between
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.integration)])
@@ -193,6 +207,123 @@ class TestSignals:
         stores.bus.record_run(run)
         stores.bus.record_run(run.model_copy(update={"signals": 1}))
         assert [item.signals for item in stores.signal_reader.runs("test", MINUTE, *FAR)] == [1]
+
+
+class TestReadingAsOf:
+    def test_the_bus_is_read_as_it_stood(self, stores: Stores) -> None:
+        before = stores.moment()
+        stores.bus.publish([make_signal(score=0.1), make_signal(pair="ETH/USDT", score=0.5)])
+        first = stores.moment()
+        stores.bus.publish([make_signal(score=0.2)])
+        second = stores.moment()
+        stores.bus.publish([make_signal(ts=NOON + timedelta(minutes=1), score=0.3), make_signal(score=0.4)])
+        last = stores.moment()
+
+        def shown(moment: datetime, pairs: list[str] | None = None) -> dict[str, Any]:
+            found = stores.bus.as_of(moment, "test", "1m", pairs)
+            assert found.now == moment
+            return {
+                pair: (item.signal.ts, item.signal.score, item.version)
+                for pair, item in found.signals.items()
+            }
+
+        ethereum = {"ETH/USDT": (NOON, 0.5, 1)}
+        assert shown(before) == {}
+        assert shown(first) == {"BTC/USDT": (NOON, 0.1, 1)} | ethereum
+        assert shown(second) == {"BTC/USDT": (NOON, 0.2, 2)} | ethereum
+        assert shown(last) == {"BTC/USDT": (NOON + timedelta(minutes=1), 0.3, 1)} | ethereum
+        assert shown(last, ["ETH/USDT"]) == ethereum
+
+    def test_backfilled_history_is_not_shown_before_it_came(self, stores: Stores) -> None:
+        stores.bus.publish([make_signal(ts=NOON - timedelta(minutes=1), score=0.1)])
+        earlier = stores.moment()
+        stores.bus.publish([make_signal(score=0.2, origin="backfill")])
+        assert stores.bus.as_of(earlier, "test", "1m").signals["BTC/USDT"].signal.score == 0.1
+        assert stores.bus.latest("test", "1m").signals["BTC/USDT"].signal.origin == "backfill"
+
+    def test_the_latest_of_all_pairs_needs_no_list_of_them(self, stores: Stores) -> None:
+        stores.bus.publish([make_signal(), make_signal(pair="ETH/USDT")])
+        assert stores.bus.latest("test", "1m").signals.keys() == {"BTC/USDT", "ETH/USDT"}
+        assert stores.bus.latest("test", "1m", ["ETH/USDT"]).signals.keys() == {"ETH/USDT"}
+
+
+class TestDeclarations:
+    def test_the_first_batch_declares_its_strategy_without_promising_more(self, stores: Stores) -> None:
+        stores.bus.publish([make_signal(), make_signal(pair="ETH/USDT")])
+        declared = stores.strategies.get("test")
+        assert (declared.version, declared.strategy.pairs) == (1, ("BTC/USDT", "ETH/USDT"))
+        assert (declared.strategy.venue, declared.strategy.market_type) == ("BINANCE", "spot")
+        assert declared.strategy.cadence_bars is None
+        assert stores.strategies.get("other") is None
+
+    def test_a_declaration_that_is_passed_goes_before_what_the_rows_say(self, stores: Stores) -> None:
+        wanted = Strategy(strategy_id="test", venue="BINANCE", timeframe="1m", pairs=("BTC/USDT", "X/Y"))
+        assert stores.bus.publish([make_signal()], declaration=wanted).ok
+        assert stores.strategies.get("test").strategy == wanted
+
+    @pytest.mark.parametrize(
+        ("field", "given"),
+        [
+            ("symbol", {"symbol": "KRAKEN:BTCUSDT"}),
+            ("timeframe", {"timeframe": "5m"}),
+            ("pair", {"pair": "SOL/USDT"}),
+            ("pair", {"pair": "BTC/USDT:USDT"}),
+            ("weight", {"weight": -0.6}),
+            ("leverage", {"leverage": 3.0}),
+        ],
+    )
+    def test_a_row_that_contradicts_the_declaration_is_refused_and_takes_no_other_with_it(
+        self, stores: Stores, field: str, given: dict[str, Any]
+    ) -> None:
+        stores.strategies.declare(
+            Strategy(
+                strategy_id="test",
+                venue="BINANCE",
+                timeframe="1m",
+                pairs=("BTC/USDT",),
+                max_weight=0.5,
+                max_leverage=2,
+            )
+        )
+        good = make_signal(ts=NOON + timedelta(minutes=5), weight=0.5, leverage=2.0)
+        report = stores.bus.publish([make_signal(**given), good])
+        assert (report.inserted, [(item.row, item.field) for item in report.rejections]) == (1, [(0, field)])
+        assert "test" in report.rejections[0].reason
+
+    def test_rows_that_do_not_agree_declare_nothing(self, stores: Stores) -> None:
+        report = stores.bus.publish([make_signal(), make_signal(timeframe="5m")])
+        assert (report.inserted, report.rejected) == (0, 2)
+        assert stores.strategies.all() == []
+
+    def test_redeclaring_lets_other_rows_in_and_counts_its_versions(self, stores: Stores) -> None:
+        stores.bus.publish([make_signal()])
+        assert stores.bus.publish([make_signal(pair="ETH/USDT")]).rejected == 1
+        wider = stores.strategies.get("test").strategy.with_pairs("ETH/USDT")
+        stores.strategies.declare(wider)
+        stores.strategies.declare(wider)
+        assert stores.strategies.get("test").version == 2
+        assert stores.bus.publish([make_signal(pair="ETH/USDT")]).inserted == 1
+
+    def test_no_more_signals_a_bar_than_declared(self, stores: Stores) -> None:
+        pairs = ("A/USDT", "B/USDT", "C/USDT")
+        stores.strategies.declare(
+            Strategy(strategy_id="test", venue="BINANCE", timeframe="1m", pairs=pairs, max_signals_per_bar=2)
+        )
+        report = stores.bus.publish([make_signal(pair=pair) for pair in pairs])
+        assert (report.inserted, [item.row for item in report.rejections]) == (2, [2])
+        assert stores.bus.publish([make_signal(pair="A/USDT", score=0.1)]).revised == 1
+        assert stores.bus.publish([make_signal(pair="C/USDT")]).rejected == 1
+        assert stores.bus.publish([make_signal(pair="C/USDT", ts=NOON + timedelta(minutes=1))]).inserted == 1
+
+    def test_a_dry_run_tells_and_writes_nothing(self, stores: Stores) -> None:
+        rows = [make_signal(score=0.1), make_signal(score=0.2), make_signal(score=0.2)]
+        told = stores.bus.publish(rows, dry_run=True)
+        assert (told.inserted, told.revised, told.unchanged, told.dry_run) == (1, 1, 1, True)
+        assert stores.signal_reader.get(rows[0].signal_id) is None
+        assert stores.strategies.all() == []
+        done = stores.bus.publish(rows)
+        assert (done.counts, done.dry_run) == (told.counts, False)
+        assert stores.bus.publish([make_signal(pair="ETH/USDT")], dry_run=True).rejected == 1
 
 
 class TestOtherStores:

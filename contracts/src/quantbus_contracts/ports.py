@@ -13,6 +13,7 @@ from quantbus_contracts.schema import (
     Candle,
     CandleReport,
     Control,
+    Declaration,
     Execution,
     ExecutionState,
     Heartbeat,
@@ -183,6 +184,10 @@ class StrategyStore(Protocol):
 
     def declare(self, strategy: Strategy) -> None:
         """Store or replace a declaration."""
+        ...
+
+    def get(self, strategy_id: str) -> Declaration | None:
+        """Return the declaration that stands, with its version; None if there is none."""
         ...
 
     def all(self) -> list[Strategy]:

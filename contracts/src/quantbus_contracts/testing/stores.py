@@ -1,28 +1,18 @@
-"""In-memory stores with the behaviour of the real ones."""
+"""In-memory stores of candles, markets, the ledger and heartbeats with the behaviour of the real ones."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quantbus_contracts.clock import Clock, truncate_to_milliseconds
-from quantbus_contracts.errors import BusUnavailable
-from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import (
     Candle,
     CandleReport,
     Execution,
     ExecutionState,
     Heartbeat,
-    PublishedSignal,
-    PublishReport,
-    PublishRun,
-    Revision,
-    Signal,
-    Strategy,
 )
 from quantbus_contracts.symbols import Instrument
-from quantbus_contracts.testing.clock import FrozenClock
+from quantbus_contracts.testing.reachable import Reachable
 from quantbus_contracts.timeframe import Timeframe
 
 __all__ = [
@@ -30,24 +20,11 @@ __all__ = [
     "FakeExecutionStore",
     "FakeHeartbeatStore",
     "FakeInstrumentStore",
-    "FakeSignalStore",
-    "FakeStrategyStore",
 ]
 
 
 @dataclass
-class _Reachable:
-    """Set ``down`` to make every method raise `BusUnavailable`."""
-
-    down: bool = False
-
-    def _check(self) -> None:
-        if self.down:
-            raise BusUnavailable("the bus is down (fake)")
-
-
-@dataclass
-class FakeCandleStore(_Reachable):
+class FakeCandleStore(Reachable):
     """Bars in memory; reader and writer in one."""
 
     bars: dict[tuple[str, str, datetime], Candle] = field(default_factory=dict)
@@ -105,172 +82,7 @@ def _values(candle: Candle) -> tuple[float, ...]:
 
 
 @dataclass
-class FakeSignalStore(_Reachable):
-    """Signals in memory; reader and writer in one. ``clock`` plays the server's."""
-
-    clock: Clock = field(default_factory=FrozenClock)
-    valid_bars: int = 3
-    signals: dict[str, PublishedSignal] = field(default_factory=dict)
-    evaluations: dict[tuple[str, str, datetime], PublishRun] = field(default_factory=dict)
-
-    def publish(
-        self,
-        rows: Sequence[Signal],
-        *,
-        publisher: str = "fake",
-        expected_versions: Mapping[str, int] | None = None,
-    ) -> PublishReport:
-        """Insert new signals, append revisions, leave equal content untouched."""
-        self._check()
-        outcomes = Counter(self._publish_one(signal, publisher, expected_versions or {}) for signal in rows)
-        return PublishReport(
-            inserted=outcomes["inserted"],
-            revised=outcomes["revised"],
-            unchanged=outcomes["unchanged"],
-            stale=outcomes["stale"],
-        )
-
-    def _publish_one(self, signal: Signal, publisher: str, expected: Mapping[str, int]) -> str:
-        identity = signal.signal_id
-        stored = self.signals.get(identity)
-        version = stored.version if stored else 0
-        if stored and stored.signal.content_hash == signal.content_hash:
-            return "unchanged"
-        if expected.get(identity, version) != version:
-            return "stale"
-        history: tuple[Revision, ...] = ()
-        if stored:
-            former = Revision(
-                signal=stored.signal,
-                version=stored.version,
-                available_at=stored.available_at,
-                valid_until=stored.valid_until,
-                published_by=stored.published_by,
-            )
-            history = (*stored.history, former)
-        default_end = signal.ts + self.valid_bars * Timeframe.parse(signal.timeframe).delta
-        self.signals[identity] = PublishedSignal(
-            signal=signal,
-            version=version + 1,
-            available_at=self.clock.now(),
-            valid_until=signal.valid_until or default_end,
-            published_by=publisher,
-            history=history,
-        )
-        return "revised" if stored else "inserted"
-
-    def record_run(self, run: PublishRun) -> None:
-        """Note that a strategy was evaluated for a bar; the newest note wins."""
-        self._check()
-        self.evaluations[run.key] = run
-
-    def newest(
-        self,
-        strategy_id: str,
-        timeframe: Timeframe,
-        pairs: Sequence[str],
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> SignalSnapshot:
-        """Return each pair's newest signal (by ``ts``, ``since <= ts <= until``, without history)."""
-        self._check()
-        newest: dict[str, PublishedSignal] = {}
-        for item in self.signals.values():
-            signal = item.signal
-            if signal.strategy_id != strategy_id or signal.timeframe != timeframe.name:
-                continue
-            if signal.pair not in pairs or (since is not None and signal.ts < since):
-                continue
-            if until is not None and signal.ts > until:
-                continue
-            if signal.pair not in newest or signal.ts > newest[signal.pair].signal.ts:
-                newest[signal.pair] = item.model_copy(update={"history": ()})
-        return SignalSnapshot(now=truncate_to_milliseconds(self.clock.now()), signals=newest)
-
-    def get(self, signal_id: str) -> PublishedSignal | None:
-        """Return one signal with its history; None if unknown."""
-        self._check()
-        return self.signals.get(signal_id)
-
-    def range(
-        self, strategy_id: str, timeframe: Timeframe, pair: str, start: datetime, end: datetime
-    ) -> list[PublishedSignal]:
-        """Return a pair's signals with ``ts`` in ``[start, end)``, oldest first."""
-        self._check()
-        found = [
-            item
-            for item in self.signals.values()
-            if (item.signal.strategy_id, item.signal.timeframe, item.signal.pair)
-            == (strategy_id, timeframe.name, pair)
-            and start <= item.signal.ts < end
-        ]
-        return sorted(found, key=lambda item: item.signal.ts)
-
-    def runs(
-        self, strategy_id: str, timeframe: Timeframe, start: datetime, end: datetime
-    ) -> list[PublishRun]:
-        """Return the evaluations with ``ts`` in ``[start, end)``, oldest first."""
-        self._check()
-        found = [
-            run
-            for (strategy, frame, ts), run in self.evaluations.items()
-            if (strategy, frame) == (strategy_id, timeframe.name) and start <= ts < end
-        ]
-        return sorted(found, key=lambda run: run.ts)
-
-    def last_run(self, strategy_id: str, timeframe: Timeframe) -> PublishRun | None:
-        """Return the newest evaluation (by ``ts``); None if there is none."""
-        self._check()
-        found = [
-            run
-            for run in self.evaluations.values()
-            if (run.strategy_id, run.timeframe) == (strategy_id, timeframe.name)
-        ]
-        return max(found, key=lambda run: run.ts, default=None)
-
-    def published_since(self, moment: datetime, *, limit: int = 1_000) -> list[PublishedSignal]:
-        """Return signals whose newest revision became available at or after ``moment``, oldest first.
-
-        Of their history they carry the first revision only.
-        """
-        self._check()
-        found = [
-            item.model_copy(update={"history": item.history[:1]})
-            for item in self.signals.values()
-            if item.available_at >= moment
-        ]
-        return sorted(found, key=lambda item: item.available_at)[:limit]
-
-
-@dataclass
-class FakeStrategyStore(_Reachable):
-    """Declarations in memory."""
-
-    clock: Clock = field(default_factory=FrozenClock)
-    strategies: dict[str, Strategy] = field(default_factory=dict)
-    since: dict[str, datetime] = field(default_factory=dict)
-
-    def declare(self, strategy: Strategy) -> None:
-        """Store or replace a declaration."""
-        self._check()
-        if self.strategies.get(strategy.strategy_id) != strategy:
-            self.since[strategy.strategy_id] = truncate_to_milliseconds(self.clock.now())
-        self.strategies[strategy.strategy_id] = strategy
-
-    def all(self) -> list[Strategy]:
-        """Return every declaration, by id."""
-        self._check()
-        return [self.strategies[name] for name in sorted(self.strategies)]
-
-    def declared_at(self) -> dict[str, datetime]:
-        """Return since when each declaration stands as it is, by strategy id."""
-        self._check()
-        return dict(self.since)
-
-
-@dataclass
-class FakeExecutionStore(_Reachable):
+class FakeExecutionStore(Reachable):
     """The ledger in memory; reader and writer in one."""
 
     rows: dict[tuple[str, str], Execution] = field(default_factory=dict)
@@ -306,7 +118,7 @@ class FakeExecutionStore(_Reachable):
 
 
 @dataclass
-class FakeHeartbeatStore(_Reachable):
+class FakeHeartbeatStore(Reachable):
     """Signs of life in memory."""
 
     beats: dict[tuple[str, str], Heartbeat] = field(default_factory=dict)
@@ -323,7 +135,7 @@ class FakeHeartbeatStore(_Reachable):
 
 
 @dataclass
-class FakeInstrumentStore(_Reachable):
+class FakeInstrumentStore(Reachable):
     """Markets in memory."""
 
     instruments: dict[str, Instrument] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def test_a_run_publishes_records_and_declares(world: World) -> None:
     assert report.inference.report.inserted == 2
     run = world.runs()[BARS - 1]
     assert (run.pairs_evaluated, run.signals, run.degraded) == (2, 2, None)
-    assert world.sink.strategies.strategies["demo"].pairs == ("BTC/USDT", "ETH/USDT")
+    assert world.sink.strategies.standing["demo"].strategy.pairs == ("BTC/USDT", "ETH/USDT")
     row = world.signals.range("demo", MINUTE, "BTC/USDT", START, NEWEST + MINUTE.delta)[0].signal
     assert row.action == "enter_long"
     assert row.score is not None
@@ -126,7 +126,7 @@ def test_a_past_moment_publishes_backfill_and_declares_nothing(world: World) -> 
     report = run_once(world.session, as_of=as_of)
     assert world.said()[149][1] == "backfill"
     assert report.trained.manifest.data.last_open_time < as_of
-    assert world.sink.strategies.strategies == {}
+    assert world.sink.strategies.standing == {}
 
 
 def test_a_past_moment_never_rewrites_what_was_said_live(world: World) -> None:

@@ -61,7 +61,7 @@ async def test_a_declared_strategy_without_anything_has_a_due_moment_and_zeros(
 async def test_a_withdrawn_strategy_takes_its_series_with_it(bus: FakeBus, meter: Meter) -> None:
     bus.declare()
     await meter.readings.take(NOON)
-    bus.strategy_store.strategies.clear()
+    bus.strategy_store.standing.clear()
     await meter.readings.take(NOON)
     assert meter.read("strategy_run_due_timestamp_seconds", **STRATEGY) is None
     assert meter.read("candle_due_timestamp_seconds", **STREAM) is None
