@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,14 +15,14 @@ from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
 from quantbus_executor.journal import Journal
 from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, seen, with_changes
 from quantbus_executor.settlement import settled, signal_of_order
-from quantbus_executor.tags import entry_tag, signal_of_entry_tag
+from quantbus_executor.tags import entry_tag, reason_of_exit_tag, signal_of_entry_tag
 
 __all__ = ["Bookkeeper"]
 
 logger = logging.getLogger(__name__)
 _TRADES_LOOKED_BACK = 200
 _LOOK_BACK = timedelta(days=1)
-_ATTEMPTS = 3
+_RETRY = timedelta(seconds=10)
 _ORDER_IN_PROGRESS = timedelta(seconds=30)
 """A person's order comes through another thread: an accepted entry may be without a trade for this long."""
 
@@ -36,6 +37,7 @@ class _Missing:
     trade_id: int
     signal_id: str
     entry: bool
+    reason: str | None
     placed_at: datetime
 
 
@@ -59,30 +61,49 @@ class Bookkeeper:
         self._ledger = ledger
         self._clock = clock
         self._rules = rules
-        self._recovery_attempts = 0
+        self._started_at = clock.now()
+        self._recover_at: datetime | None = self._started_at
         self._missing: deque[_Missing] | None = None
 
-    def recover(self, since: datetime) -> None:
-        """Take over, once after a start, the rows that this consumer has on the bus.
-
-        That is every row seen since ``since``, and those of the last day that never came to an end.
-        """
-        if self._recovery_attempts >= _ATTEMPTS:
+    def recover(self) -> None:
+        """Take over, once after a start, the rows of the last day that this consumer never brought to an end."""
+        now = self._clock.now()
+        if self._recover_at is None or now < self._recover_at:
             return
-        self._recovery_attempts += 1
-        earliest = self._clock.now() - _LOOK_BACK
+        self._recover_at = now + _RETRY
         try:
-            rows = self._ledger.since(max(since, earliest), consumer_id=self._journal.consumer_id)
-            rows += self._ledger.since(earliest, consumer_id=self._journal.consumer_id, states=_UNFINISHED)
-        except QuantbusError as error:
-            logger.warning(
-                "the ledger could not be read back (attempt %d): %s", self._recovery_attempts, error
+            rows = self._ledger.since(
+                now - _LOOK_BACK, consumer_id=self._journal.consumer_id, states=_UNFINISHED
             )
+        except (QuantbusError, ValueError) as error:  # ValueError: a row that this version cannot read
+            logger.warning("the ledger could not be read back; trying again soon: %s", error)
             return
-        self._recovery_attempts = _ATTEMPTS
-        self._journal.adopt(rows)
-        for row in rows:
-            self._release_if_never_ordered(row)
+        self._recover_at = None
+        self._adopt(rows)
+
+    def with_known_past(self, heard: Iterable[PublishedSignal], budget: timedelta) -> list[PublishedSignal]:
+        """Return the signals of which it is known what was decided about them before.
+
+        What may have been decided before this process, or before what it remembers, is read back from the bus; a
+        signal for which there was no time or no answer has to wait for the next loop.
+        """
+        known = []
+        deadline = self._clock.now() + budget
+        for published in heard:
+            if self._may_have_a_past(published):
+                if self._clock.now() >= deadline:
+                    continue
+                try:
+                    self._row_on_bus(published.signal_id)
+                except QuantbusError as error:
+                    logger.debug("what was decided about %s is read later: %s", published.signal_id, error)
+                    deadline = self._clock.now()
+                    continue
+                except ValueError as error:
+                    logger.error("the ledger row of signal %s is unreadable: %s", published.signal_id, error)
+                    continue
+            known.append(published)
+        return known
 
     def settle(self, now: datetime) -> None:
         """Note what became of everything that was accepted."""
@@ -98,7 +119,9 @@ class Bookkeeper:
         signal_id = signal_of_order(order)
         row = self._journal.row(signal_id) if signal_id is not None else None
         if row is None or signal_id is None:
-            return None  # no signal's order, or one from before a restart: rebuilding finds it
+            if signal_id is not None and self._missing is not None:  # an order from before a restart
+                self._missing.append(_missing_of(trade, order, signal_id))
+            return None
         row = settled(row, trade, self._journal.ref_price(signal_id))
         self._journal.put(row)
         return row
@@ -113,12 +136,21 @@ class Bookkeeper:
             except QuantbusError as error:
                 logger.debug("rebuilding the ledger goes on later: %s", error)
                 return
+            except ValueError as error:
+                logger.error("the ledger row of signal %s cannot be rebuilt: %s", plan[0].signal_id, error)
             plan.popleft()
 
-    def _release_if_never_ordered(self, row: Execution) -> None:
-        # Killed between the decision and the order. In a dry run nobody else can hold such an order: try again.
-        if row.state is ExecutionState.ACCEPTED and is_acted_entry(row) and self._trade_of(row) is None:
-            self._journal.put(with_changes(row, {"state": ExecutionState.SEEN, "accepted_at": None}))
+    def _may_have_a_past(self, published: PublishedSignal) -> bool:
+        if self._journal.row(published.signal_id) is not None:
+            return False
+        begin = max(self._started_at, self._journal.forgotten_until or self._started_at)
+        return published.version > 1 or published.available_at <= begin
+
+    def _adopt(self, rows: Sequence[Execution]) -> None:
+        for row in self._journal.adopt(rows):
+            # Killed between the decision and the order. In a dry run nobody else can hold such an order: try again.
+            if row.state is ExecutionState.ACCEPTED and is_acted_entry(row) and self._trade_of(row) is None:
+                self._journal.put(with_changes(row, {"state": ExecutionState.SEEN, "accepted_at": None}))
 
     def _trade_of(self, row: Execution) -> TradeRecord | None:
         if _is_entry(row):
@@ -145,19 +177,20 @@ class Bookkeeper:
         published = self._signals.get(missing.signal_id)
         if trade is None or published is None:
             return
-        self._journal.put(self._row_from_trade(missing, trade, published), published.signal.ref_price)
+        traded = published.as_of(missing.placed_at) or published
+        if row is not None and missing.entry and row.version > traded.version:
+            return  # the row has gone on to a later revision
+        self._journal.put(self._row_from_trade(missing, trade, traded), traded.signal.ref_price)
 
     def _row_on_bus(self, signal_id: str) -> Execution | None:
         rows = [
             row for row in self._ledger.of_signal(signal_id) if row.consumer_id == self._journal.consumer_id
         ]
-        self._journal.adopt(rows)
+        self._adopt(rows)
         return rows[0] if rows else None
 
-    def _row_from_trade(self, missing: _Missing, trade: TradeRecord, published: PublishedSignal) -> Execution:
-        traded = published.as_of(missing.placed_at) or published
-        former = self._journal.row(missing.signal_id)
-        row = former or seen(
+    def _row_from_trade(self, missing: _Missing, trade: TradeRecord, traded: PublishedSignal) -> Execution:
+        row = self._journal.row(missing.signal_id) or seen(
             traded,
             None,
             consumer_id=self._journal.consumer_id,
@@ -165,9 +198,14 @@ class Bookkeeper:
             rules=self._rules,
         )
         side: PositionSide = "short" if trade.is_short else "long"
-        action = entry_action(side) if missing.entry else exit_action(side)
-        row = with_changes(row, {"side": action, "trade_id": trade.id})
-        return settled(row, trade, traded.signal.ref_price)
+        ordered = {
+            "version": max(row.version, traded.version),
+            "side": entry_action(side) if missing.entry else exit_action(side),
+            "state": ExecutionState.ORDERED,
+            "reason": missing.reason,
+            "trade_id": trade.id,
+        }
+        return settled(with_changes(row, ordered), trade, traded.signal.ref_price)
 
 
 def is_entry_order(order: OrderRecord) -> bool:
@@ -180,4 +218,5 @@ def _is_entry(row: Execution) -> bool:
 
 
 def _missing_of(trade: TradeRecord, order: OrderRecord, signal_id: str) -> _Missing:
-    return _Missing(trade.id, signal_id, is_entry_order(order), order.order_date_utc)
+    reason = reason_of_exit_tag(order.ft_order_tag)
+    return _Missing(trade.id, signal_id, is_entry_order(order), reason, order.order_date_utc)

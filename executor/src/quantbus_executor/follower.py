@@ -41,7 +41,7 @@ from quantbus_executor.tags import FORCED_ENTRY, exit_tag
 __all__ = ["SignalFollower"]
 
 logger = logging.getLogger(__name__)
-_REBUILD_BUDGET = timedelta(milliseconds=200)
+_READ_BACK_BUDGET = timedelta(milliseconds=200)
 
 
 class SignalFollower:
@@ -79,12 +79,13 @@ class SignalFollower:
         if not self._feed.refresh(pairs):
             return
         now = self._feed.now()
-        heard = {pair: published for pair in pairs if (published := self._feed.newest(pair))}
-        self._bookkeeper.recover(min((item.available_at for item in heard.values()), default=now))
+        heard = [published for pair in pairs if (published := self._feed.newest(pair))]
+        self._bookkeeper.recover()
         self._bookkeeper.settle(now)
-        for pair, published in heard.items():
-            self._consider(published, held.get(pair), now)
-        self._bookkeeper.rebuild(_REBUILD_BUDGET)
+        known = self._bookkeeper.with_known_past(heard, _READ_BACK_BUDGET)
+        self._bookkeeper.rebuild(_READ_BACK_BUDGET)
+        for published in known:
+            self._consider(published, held.get(published.signal.pair), now)
         if self._journal.flush():
             self._pulse.beat_if_due(now, self._detail(pairs, held))
 

@@ -8,8 +8,9 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from quantbus_contracts.errors import BusUnavailable, QuantbusError
+from quantbus_contracts.errors import BusUnavailable, ConfigError, QuantbusError
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.execution_writer import ExecutionWriter as MongoExecutionWriter
 from quantbus_contracts.ports import ExecutionWriter
@@ -21,6 +22,7 @@ __all__ = ["Journal", "open_journal"]
 logger = logging.getLogger(__name__)
 _MOST_ROWS = 10_000
 _BATCH = 500
+_MOST_QUESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Journal:
         self._open: set[str] = set()
         self._outbox: dict[str, Execution] = {}
         self._lock = threading.RLock()
+        self.forgotten_until: datetime | None = None
+        """When the newest of the rows was seen that had no room in memory; None while it had room for all."""
 
     def row(self, signal_id: str) -> Execution | None:
         """Return the newest state of a signal; None if it was never seen."""
@@ -67,12 +71,17 @@ class Journal:
             self._outbox[row.signal_id] = row
             self._forget_surplus()
 
-    def adopt(self, rows: Sequence[Execution]) -> None:
-        """Take over rows as they stand on the bus, where nothing newer is known here."""
+    def adopt(self, rows: Sequence[Execution]) -> list[Execution]:
+        """Take over rows as they stand on the bus, where nothing newer is known here; return those."""
         with self._lock:
-            for row in rows:
-                if row.consumer_id == self.consumer_id and row.signal_id not in self._entries:
-                    self._store(row, None)
+            adopted = [
+                row
+                for row in rows
+                if row.consumer_id == self.consumer_id and row.signal_id not in self._entries
+            ]
+            for row in adopted:
+                self._store(row, None)
+            return adopted
 
     def unsettled(self) -> list[Execution]:
         """Return the rows that were acted upon and are not final."""
@@ -91,31 +100,33 @@ class Journal:
             return len(self._outbox)
 
     def flush(self) -> bool:
-        """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused."""
-        while batch := self._oldest_unsent():
+        """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused.
+
+        At most a few questions are asked, since the bot's loop waits for them; the rest goes with the next loop.
+        """
+        size = _BATCH
+        for _ in range(_MOST_QUESTIONS):
+            batch = self._oldest_unsent(size)
+            if not batch:
+                return True
             try:
                 self._writer.record(batch)
             except BusUnavailable as error:
                 logger.debug("%d ledger rows wait for the bus: %s", self.unsent, error)
                 return False
-            except QuantbusError:
-                return self._flush_singly(batch)
-            self._sent(batch)
-        return True
-
-    def _flush_singly(self, batch: Sequence[Execution]) -> bool:
-        """Send rows one by one, so that one that the bus refuses does not hold up the others for ever."""
-        for row in batch:
-            try:
-                self._writer.record([row])
-            except BusUnavailable:
+            except ConfigError as error:  # a person can mend it, so nothing is dropped
+                logger.warning("%d ledger rows wait until the bot may write them: %s", self.unsent, error)
                 return False
             except QuantbusError as error:
+                if len(batch) > 1:
+                    size = len(batch) // 2  # one refused row must not hold up the others for ever
+                    continue
                 logger.error(
-                    "the bus refuses the ledger row of signal %s (dropped): %s", row.signal_id, error
+                    "the bus refuses the ledger row of signal %s (dropped): %s", batch[0].signal_id, error
                 )
-            self._sent([row])
-        return True
+            self._sent(batch)
+            size = _BATCH
+        return self.unsent == 0
 
     def _open_rows(self) -> list[Execution]:
         return [self._entries[signal_id].row for signal_id in self._open]
@@ -124,9 +135,9 @@ class Journal:
         self._entries[row.signal_id] = _Entry(row, ref_price)
         (self._open.discard if is_final(row) else self._open.add)(row.signal_id)
 
-    def _oldest_unsent(self) -> list[Execution]:
+    def _oldest_unsent(self, count: int) -> list[Execution]:
         with self._lock:
-            return list(self._outbox.values())[:_BATCH]
+            return list(self._outbox.values())[:count]
 
     def _sent(self, rows: Sequence[Execution]) -> None:
         with self._lock:
@@ -139,7 +150,8 @@ class Journal:
         if surplus > 0:
             settled = [name for name, entry in self._entries.items() if is_final(entry.row)]
             for name in [name for name in settled if name not in self._outbox][:surplus]:
-                del self._entries[name]
+                seen_at = self._entries.pop(name).row.seen_at
+                self.forgotten_until = max(seen_at, self.forgotten_until or seen_at)
         while len(self._outbox) > self._most_rows:
             dropped = next(iter(self._outbox))
             del self._outbox[dropped]

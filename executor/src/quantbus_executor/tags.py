@@ -4,13 +4,20 @@ import re
 
 from quantbus_contracts.policy import Reason
 
-__all__ = ["FORCED_ENTRY", "entry_tag", "exit_tag", "signal_of_entry_tag", "signal_of_exit_tag"]
+__all__ = [
+    "FORCED_ENTRY",
+    "entry_tag",
+    "exit_tag",
+    "reason_of_exit_tag",
+    "signal_of_entry_tag",
+    "signal_of_exit_tag",
+]
 
 FORCED_ENTRY = "force_entry"
 """Freqtrade's tag for an entry that a person asked for through its API without naming one."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_EXIT = re.compile(r"[a-z_]+:([0-9a-f]{32})")
+_EXIT = re.compile(r"([a-z_]+):([0-9a-f]{32})")
 
 
 def entry_tag(signal_id: str) -> str:
@@ -30,5 +37,11 @@ def signal_of_entry_tag(tag: str | None) -> str | None:
 
 def signal_of_exit_tag(tag: str | None) -> str | None:
     """Return the id of the signal that an exit reason names; None if it names none."""
+    found = _EXIT.fullmatch(tag) if tag is not None else None
+    return found[2] if found else None
+
+
+def reason_of_exit_tag(tag: str | None) -> str | None:
+    """Return why a signal's exit was ordered; None if no signal ordered it."""
     found = _EXIT.fullmatch(tag) if tag is not None else None
     return found[1] if found else None

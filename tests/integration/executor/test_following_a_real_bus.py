@@ -19,7 +19,7 @@ from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.policy import TradingRules
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_contracts.schema import Execution, Signal
+from quantbus_contracts.schema import Execution, Signal, Strategy
 from quantbus_contracts.testing import make_signal
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.follower import SignalFollower
@@ -59,7 +59,9 @@ def follower(connection: Connection, mongo_settings: MongoSettings, book: FakeBo
 def publish(connection: Connection, pair: str, action: str, *, bars_back: int = 0) -> Signal:
     ts = ONE_MINUTE.last_closed(datetime.now(UTC)) - bars_back * ONE_MINUTE.delta
     published = make_signal(pair=pair, action=action, ts=ts, ref_price=100.0)
-    assert SignalBus(connection, publisher="test").publish([published]).ok
+    bus = SignalBus(connection, publisher="test")
+    bus.declare(Strategy(strategy_id="test", venue="BINANCE", timeframe="1m", pairs=PAIRS, cadence_bars=None))
+    assert bus.publish([published]).ok
     return published
 
 

@@ -88,8 +88,9 @@ class FakeBook:
 class Rig:
     """One bus, one venue, one bot that can be killed and started again."""
 
-    def __init__(self, rules: TradingRules | None = None) -> None:
+    def __init__(self, rules: TradingRules | None = None, *, most_rows: int = 10_000) -> None:
         self.rules = rules or TradingRules()
+        self.most_rows = most_rows
         self.clock = FrozenClock()
         self.bus = FakeSignalStore(clock=self.clock)
         self.ledger = FakeExecutionStore()
@@ -102,7 +103,7 @@ class Rig:
 
     def start(self) -> None:
         """Start the bot with an empty memory, as after a SIGKILL."""
-        self.journal = Journal(self.ledger, "bot")
+        self.journal = Journal(self.ledger, "bot", most_rows=self.most_rows)
         self.feed = SignalFeed(
             self.bus,
             self.clock,

@@ -67,8 +67,9 @@ def test_trades_whose_signals_are_gone_are_passed_over() -> None:
     assert rig.ledger.rows == {}
 
 
-def test_a_ledger_that_cannot_be_read_back_keeps_nobody_from_trading() -> None:
+def test_a_ledger_that_cannot_be_read_back_keeps_no_new_signal_from_trading() -> None:
     rig = Rig()
+    rig.clock.advance(SECOND)
     signal = rig.publish()
     rig.ledger.down = True
     for _ in range(5):
@@ -77,6 +78,17 @@ def test_a_ledger_that_cannot_be_read_back_keeps_nobody_from_trading() -> None:
     rig.ledger.down = False
     rig.loop()
     assert rig.fate(signal) == ("filled", None)
+
+
+def test_a_signal_from_before_a_restart_waits_until_it_is_known_what_was_decided_about_it() -> None:
+    rig = Rig()
+    signal = rig.publish()
+    rig.ledger.down = True
+    rig.loop()
+    assert rig.entries() == []
+    rig.ledger.down = False
+    rig.loop()
+    assert rig.entries() == [signal.signal_id]
 
 
 def test_signals_seen_before_a_restart_and_overtaken_since_come_to_an_end() -> None:
@@ -88,6 +100,156 @@ def test_signals_seen_before_a_restart_and_overtaken_since_come_to_an_end() -> N
     rig.publish()
     rig.loop()
     assert rig.fate(first) == ("superseded", "superseded")
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_the_ledger_says_about_an_old_newest_signal_stands_after_a_restart(left: bool) -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.loop()
+    rig.clock.advance(MINUTE)
+    if left:
+        rig.publish("exit_long")
+    rig.loop()
+    rig.loop()
+    before = dict(rig.ledger.rows)
+    rig.clock.advance(timedelta(days=3))
+    rig.start()
+    rig.loop()
+    rig.loop()
+    assert rig.ledger.rows == before
+    assert rig.fate(entry) == ("filled", None)
+
+
+def test_a_refusal_of_an_old_newest_signal_keeps_its_reason_after_a_restart() -> None:
+    rig = Rig()
+    rig.open_trade(PAIR, "force_entry")
+    entry = rig.publish()
+    rig.loop()
+    rig.loop(passes=3 * MINUTE)
+    assert rig.fate(entry) == ("refused", "in_position")
+    row = rig.row(entry)
+    rig.book.trades[0].is_open = False
+    rig.clock.advance(timedelta(days=3))
+    rig.start()
+    rig.loop()
+    rig.journal.flush()
+    assert rig.row(entry) == row
+
+
+def test_a_row_that_memory_had_no_room_for_is_read_back_and_not_begun_anew() -> None:
+    rig = Rig(most_rows=3)
+    entry = rig.publish()
+    rig.loop()
+    rig.loop()
+    row = rig.row(entry)
+    assert row.state is ExecutionState.FILLED
+    for _ in range(6):
+        rig.clock.advance(MINUTE)
+        rig.publish("exit_long", pair="ETH/USDT")
+        rig.loop()
+        assert rig.row(entry) == row
+
+
+def test_a_signal_revised_days_after_it_was_traded_keeps_its_trade_in_its_row() -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.loop()
+    rig.loop()
+    rig.clock.advance(timedelta(days=3))
+    rig.start()
+    rig.publish("exit_long", ts=entry.signal.ts)
+    rig.loop()
+    rig.loop()
+    assert rig.fate(entry) == ("filled", "revised")
+    assert rig.row(entry).order_ids == ("order-1", "exit-1")
+
+
+def test_a_ledger_that_answers_late_after_a_restart_is_read_back_all_the_same() -> None:
+    rig = Rig()
+    first = rig.publish()
+    rig.follower.on_loop(PAIRS)
+    rig.ledger.down = True
+    rig.clock.advance(MINUTE)
+    rig.start()
+    rig.publish()
+    for _ in range(20):
+        rig.loop()
+    rig.ledger.down = False
+    for _ in range(20):
+        rig.loop()
+    assert rig.fate(first) == ("superseded", "superseded")
+
+
+def test_an_exit_from_before_a_restart_that_fills_later_is_noted_however_old_it_is() -> None:
+    rig = Rig()
+    rig.publish()
+    rig.loop()
+    rig.clock.advance(MINUTE)
+    leave = rig.publish("exit_long")
+    rig.places_orders = False  # the venue takes no order
+    rig.loop()
+    rig.clock.advance(timedelta(days=3))
+    rig.publish("enter_long")
+    rig.start()
+    rig.loop()
+    rig.places_orders = True
+    rig.loop()
+    rig.loop()
+    assert not rig.book.trades[0].is_open
+    assert rig.fate(leave) == ("filled", "exit_signal")
+
+
+def test_a_rebuilt_row_gives_no_reason_that_it_was_not_traded() -> None:
+    rig = Rig()
+    entry = rig.publish()
+    rig.loop()
+    rig.clock.advance(MINUTE)
+    leave = rig.publish("exit_long")
+    rig.loop()
+    rig.ledger.rows.clear()
+    rig.start()
+    rig.loop()
+    assert rig.fate(entry) == ("filled", None)
+    assert rig.fate(leave) == ("filled", "exit_signal")
+    row = rig.row(leave)
+    assert row.ordered_at is not None
+    assert row.seen_at <= row.ordered_at
+
+
+def test_an_entry_accepted_by_this_process_is_not_released_by_a_late_reading_of_the_ledger() -> None:
+    rig = Rig()
+    rig.clock.advance(SECOND)
+    signal = rig.publish()
+    rig.places_orders = False
+    rig.ledger.down = True
+    rig.loop()
+    rig.ledger.down = False
+    rig.journal.flush()  # the bus now says: accepted
+    row = rig.row(signal)
+    assert row.state is ExecutionState.ACCEPTED
+    for _ in range(15):
+        rig.loop()
+    assert rig.row(signal) == row
+
+
+def test_a_ledger_row_that_nobody_can_read_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.publish()
+    rig.loop()
+    rig.start()
+
+    def unreadable(*_: object, **__: object) -> list[Execution]:
+        raise ValueError("a row of another version of quantbus")
+
+    monkeypatch.setattr(rig.ledger, "since", unreadable)
+    monkeypatch.setattr(rig.ledger, "of_signal", unreadable)
+    rig.clock.advance(MINUTE)
+    other = rig.publish("enter_long", pair="ETH/USDT")
+    rig.loop()
+    rig.loop()
+    assert rig.fate(other) == ("filled", None)
+    assert rig.beats.beats
 
 
 @pytest.mark.parametrize(

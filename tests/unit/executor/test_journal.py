@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from quantbus_contracts.errors import BusError
+from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_contracts.testing import FakeExecutionStore, make_execution, make_signal
 from quantbus_executor.journal import Journal
@@ -72,6 +72,48 @@ def test_a_row_that_the_bus_refuses_does_not_hold_up_the_others() -> None:
     assert journal.flush()
     assert set(store.rows) == {good.key, also_good.key}
     assert journal.unsent == 0
+
+
+def test_rows_wait_while_the_bot_may_not_write_and_go_out_once_it_may() -> None:
+    class Forbidden(FakeExecutionStore):
+        forbids = True
+
+        def record(self, executions: Sequence[Execution]) -> None:
+            if self.forbids:
+                raise ConfigError("the bus refused this user")
+            super().record(executions)
+
+    store = Forbidden()
+    journal = Journal(store, "bot")
+    for row in rows(3):
+        journal.put(row)
+    assert not journal.flush()
+    assert journal.unsent == 3
+    store.forbids = False
+    assert journal.flush()
+    assert len(store.rows) == 3
+
+
+def test_a_refused_row_among_many_costs_a_loop_few_questions() -> None:
+    bad, *good = rows(400)
+    asked = []
+
+    class Choosy(FakeExecutionStore):
+        def record(self, executions: Sequence[Execution]) -> None:
+            asked.append(len(executions))
+            if bad in executions:
+                raise BusError("refused by the validator")
+            super().record(executions)
+
+    store = Choosy()
+    journal = Journal(store, "bot")
+    for row in (*good[:200], bad, *good[200:]):
+        journal.put(row)
+    for _ in range(10):
+        journal.flush()
+        assert len(asked) <= 20, "the bot's loop waits for all of these"
+        asked.clear()
+    assert set(store.rows) == {row.key for row in good}
 
 
 def test_a_row_that_changes_while_it_is_sent_is_sent_again() -> None:
