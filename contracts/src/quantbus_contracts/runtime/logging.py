@@ -11,14 +11,21 @@ from typing import Any
 
 import structlog
 
-from quantbus_contracts.runtime.redaction import redact
+from quantbus_contracts.runtime.redaction import redact, redact_value
 
 __all__ = ["configure"]
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """For people: the whole line at once, whatever made it."""
+
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+
+def _redact_event(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For machines: value by value, so that JSON stays JSON."""
+    return {name: redact_value(value) for name, value in event.items()}
 
 
 def _add_process(process: str) -> structlog.typing.Processor:
@@ -54,9 +61,11 @@ def configure(process: str, *, level: str = "info", json: bool = False) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     last: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    form: type[structlog.stdlib.ProcessorFormatter] = _RedactingFormatter
     if json:
-        last.append(structlog.processors.format_exc_info)
-    handler.setFormatter(_RedactingFormatter(foreign_pre_chain=shared, processors=[*last, renderer]))
+        last += [structlog.processors.format_exc_info, _redact_event]
+        form = structlog.stdlib.ProcessorFormatter
+    handler.setFormatter(form(foreign_pre_chain=shared, processors=[*last, renderer]))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
