@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from quantbus_contracts.embedded import start_server, stop_server
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.layout import initialise
-from quantbus_contracts.runtime.logging import redact
+from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.gateway.tokens import Token, parse_token
 from tests.integration.gateway.running import Gateway, running_gateway

@@ -16,6 +16,7 @@ from quantbus_services.gateway.errors import ApiError, Code, unconfirmed
 from quantbus_services.gateway.metrics import OUTCOMES, GatewayMetrics
 from quantbus_services.gateway.reports import Report, report_of
 from quantbus_services.gateway.rows import CheckedRows
+from quantbus_services.gateway.turns import Turns
 
 __all__ = ["Publisher", "answer_of"]
 
@@ -30,6 +31,7 @@ class Publisher:
         self._connection = connection
         self._metrics = metrics
         self._buses: OrderedDict[str, AsyncSignalBus] = OrderedDict()
+        self._turns = Turns()
 
     async def publish(
         self,
@@ -49,9 +51,10 @@ class Publisher:
         publisher = f"gateway:{key.name}:{key.key_id}"
         published = PublishReport(dry_run=dry_run)
         if checked.signals:
-            published = await self._bus_of(publisher).publish(
-                list(checked.signals), expected_versions=expected_versions, dry_run=dry_run
-            )
+            async with self._turns.of({signal.strategy_id for signal in checked.signals}):
+                published = await self._bus_of(publisher).publish(
+                    list(checked.signals), expected_versions=expected_versions, dry_run=dry_run
+                )
         notes = [] if dry_run else await self._keep(checked, publisher, published)
         refused = [rejection for _, rejection in checked.refused]
         report = report_of(published, checked.positions, refused, notes=notes)
