@@ -2,18 +2,18 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import QuantbusError
-from quantbus_contracts.policy import PositionSide, TradingRules
+from quantbus_contracts.policy import PositionSide, Reason, TradingRules, tolerance_end
 from quantbus_contracts.ports import ExecutionReader, SignalReader
 from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
 from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
 from quantbus_executor.journal import Journal
-from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, seen, with_changes
+from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, refused, seen, with_changes
 from quantbus_executor.settlement import settled, signal_of_order
 from quantbus_executor.tags import entry_tag, reason_of_exit_tag, signal_of_entry_tag
 
@@ -113,6 +113,12 @@ class Bookkeeper:
             if trade is None and is_acted_entry(row) and now - accepted_at < _ORDER_IN_PROGRESS:
                 continue
             self._journal.put(settled(row, trade, self._journal.ref_price(row.signal_id)))
+
+    def end_unheard(self, heard: Collection[str], now: datetime) -> None:
+        """End what waited in pairs that are followed no more, once an entry would come too late."""
+        for row in self._journal.waiting():
+            if row.pair not in heard and now >= tolerance_end(row.ts, row.timeframe, self._rules):
+                self._journal.put(refused(row, Reason.STALE if _is_entry(row) else Reason.NOTHING_TO_EXIT))
 
     def note_fill(self, trade: TradeRecord, order: OrderRecord) -> Execution | None:
         """Note that an order of ``trade`` has filled; return the row if a known signal caused it."""

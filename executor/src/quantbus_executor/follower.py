@@ -22,6 +22,7 @@ from quantbus_executor.bookkeeping import Bookkeeper
 from quantbus_executor.columns import mark_entry
 from quantbus_executor.feed import SignalFeed
 from quantbus_executor.gate import EntryGate
+from quantbus_executor.guard import fails_to
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.journal import Journal
 from quantbus_executor.ledger import (
@@ -82,6 +83,7 @@ class SignalFollower:
         heard = [published for pair in pairs if (published := self._feed.newest(pair))]
         self._bookkeeper.recover()
         self._bookkeeper.settle(now)
+        self._bookkeeper.end_unheard({published.signal.pair for published in heard}, now)
         known = self._bookkeeper.with_known_past(heard, _READ_BACK_BUDGET)
         self._bookkeeper.rebuild(_READ_BACK_BUDGET)
         for published in known:
@@ -134,6 +136,11 @@ class SignalFollower:
         if row is not None and is_acted_entry(row):
             self._positions.keep_entry(trade, row)
 
+    def send_ledger(self) -> None:
+        """Send the rows that have not gone out yet: nobody will after this follower has gone."""
+        self._journal.flush()
+
+    @fails_to(None)  # a pair that cannot be judged is not offered, and must not silence the others
     def _consider(self, published: PublishedSignal, position: Position | None, now: datetime) -> None:
         decision = decide(published, position, now, self._rules)
         former = self._journal.row(published.signal_id)

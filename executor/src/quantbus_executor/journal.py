@@ -88,10 +88,14 @@ class Journal:
         with self._lock:
             return [row for row in self._open_rows() if row.state is not ExecutionState.SEEN]
 
+    def waiting(self) -> list[Execution]:
+        """Return the rows that were seen and nothing more."""
+        with self._lock:
+            return [row for row in self._open_rows() if row.state is ExecutionState.SEEN]
+
     def waiting_of(self, pair: str) -> list[Execution]:
         """Return a pair's rows that were seen and nothing more."""
-        with self._lock:
-            return [row for row in self._open_rows() if row.pair == pair and row.state is ExecutionState.SEEN]
+        return [row for row in self.waiting() if row.pair == pair]
 
     @property
     def unsent(self) -> int:

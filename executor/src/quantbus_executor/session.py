@@ -98,8 +98,11 @@ class Session:
         )
 
     def stop(self) -> None:
-        """Close the sockets and forget the follower; may be called at any time."""
-        connection, self._connection, self._follower = self._connection, None, None
+        """Send what the ledger lacks, close the sockets, forget the follower; may be called at any time."""
+        connection, self._connection = self._connection, None
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            follower.send_ledger()
         if connection is not None:
             connection.close()
 

@@ -192,18 +192,25 @@ def _connections(connection: Connection, app: str) -> int:
     return len(list(operations))
 
 
-def test_a_reload_closes_the_sockets_of_the_former_start(
-    connection: Connection, mongo_settings: MongoSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def config(
+    mongo_settings: MongoSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> dict[str, object]:
+    """Freqtrade's config of a bot on the bus of this test."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QUANTBUS_TRADING_DB", mongo_settings.trading_db)
     assert mongo_settings.mongo_uri is not None
     block = {
         "strategy_id": "test",
         "consumer_id": "reloaded",
         "mongo_uri": mongo_settings.mongo_uri.get_secret_value(),
     }
-    config = {"timeframe": "1m", "external_signal": {**block, "db": mongo_settings.signals_db}}
-    monkeypatch.setenv("QUANTBUS_TRADING_DB", mongo_settings.trading_db)
+    return {"timeframe": "1m", "external_signal": {**block, "db": mongo_settings.signals_db}}
+
+
+def test_a_reload_closes_the_sockets_of_the_former_start(
+    connection: Connection, config: dict[str, object]
+) -> None:
     session = Session()
     for _ in range(4):
         session.start(config, FakeBook(), "dry_run")
@@ -213,6 +220,20 @@ def test_a_reload_closes_the_sockets_of_the_former_start(
     assert _connections(connection, "quantbus-executor-reloaded") > 0
     session.stop()
     _await_connections(connection, "quantbus-executor-reloaded", at_most=0)
+
+
+def test_a_reload_loses_no_row_of_the_ledger(
+    connection: Connection, config: dict[str, object], book: FakeBook
+) -> None:
+    session = Session()
+    session.start(config, book, "dry_run")
+    entry = publish(connection, "BTC/USDT", "enter_long")
+    session.follower.on_loop(PAIRS)
+    open_trade(session.follower, book, entry)
+    session.start(config, book, "dry_run")
+    row = row_of(connection, entry)
+    assert (row.state.value, row.accepted_at is not None) == ("filled", True)
+    session.stop()
 
 
 def _await_connections(connection: Connection, app: str, *, at_most: int) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.testing import make_execution
 from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, Rig
 
 
@@ -309,6 +310,30 @@ def test_an_exit_overtaken_by_a_stop_says_so(rig: Rig) -> None:
     rig.book.trades[0].is_open = False
     rig.loop()
     assert rig.fate(leave) == ("rejected", "closed_otherwise")
+
+
+def test_a_pair_whose_row_cannot_be_judged_keeps_no_other_from_trading(rig: Rig) -> None:
+    rig.clock.advance(SECOND)
+    signal, other = rig.publish(), rig.publish(pair="ETH/USDT")
+    word = "a_word_of_another_version"
+    rig.journal.put(make_execution(signal.signal, state="refused", reason=word, version=1))
+    rig.loop()
+    rig.loop()
+    assert rig.entries() == [other.signal_id]
+    assert rig.fate(signal) == ("refused", word)
+    assert rig.fate(other) == ("filled", None)
+
+
+def test_a_signal_that_still_waited_when_its_pair_left_comes_to_an_end(rig: Rig) -> None:
+    signal = rig.publish()
+    rig.follower.on_loop(PAIRS)
+    others = [pair for pair in PAIRS if pair != PAIR]
+    rig.clock.advance(MINUTE)
+    rig.follower.on_loop(others)
+    assert rig.fate(signal) == ("seen", None)
+    rig.clock.advance(MINUTE)
+    rig.follower.on_loop(others)
+    assert rig.fate(signal) == ("refused", "stale")
 
 
 def test_a_stake_that_is_no_number_opens_nothing(rig: Rig) -> None:

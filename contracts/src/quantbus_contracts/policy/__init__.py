@@ -9,7 +9,7 @@ from quantbus_contracts.policy.decision import (
     decide,
     requested_action,
 )
-from quantbus_contracts.policy.interval import Interval, entry_interval, is_future_stamped
+from quantbus_contracts.policy.interval import Interval, entry_interval, is_future_stamped, tolerance_end
 from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.policy.rules import TradingRules
 from quantbus_contracts.policy.sizing import entry_stake
@@ -32,5 +32,6 @@ __all__ = [
     "is_future_stamped",
     "requested_action",
     "strictest_control",
+    "tolerance_end",
     "wish_of",
 ]

@@ -8,7 +8,7 @@ from quantbus_contracts.policy.rules import TradingRules
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Interval", "entry_interval", "is_future_stamped"]
+__all__ = ["Interval", "entry_interval", "is_future_stamped", "tolerance_end"]
 
 _DEFAULT_MAX_DELAY_BARS = 3
 
@@ -37,13 +37,18 @@ def entry_interval(published: PublishedSignal, rules: TradingRules) -> Interval:
     delay = rules.max_delay if rules.max_delay is not None else _DEFAULT_MAX_DELAY_BARS * timeframe.delta
     bounds = [
         (published.valid_until, Reason.EXPIRED),
-        (ts + (2 + rules.tolerance_bars) * timeframe.delta, Reason.STALE),
+        (tolerance_end(ts, timeframe.name, rules), Reason.STALE),
         (close + delay, Reason.MAX_DELAY),
     ]
     if rules.max_age_from_available is not None:
         bounds.append((published.available_at + rules.max_age_from_available, Reason.MAX_AGE))
     end, ended_by = min(bounds, key=lambda bound: bound[0])
     return Interval(start=max(close, published.available_at), end=end, ended_by=ended_by)
+
+
+def tolerance_end(ts: datetime, timeframe: str, rules: TradingRules) -> datetime:
+    """Return from when on a signal of bar ``ts`` is too late to enter upon, whatever else it says."""
+    return ts + (2 + rules.tolerance_bars) * Timeframe.parse(timeframe).delta
 
 
 def is_future_stamped(published: PublishedSignal, rules: TradingRules) -> bool:
