@@ -18,28 +18,35 @@ if TYPE_CHECKING:
 __all__ = ["FileReport", "checked", "print_report", "published"]
 
 _SHOWN = 20
-_COUNTS = ("inserted", "revised", "unchanged", "stale", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of the rows of a file: counts by outcome, and each refused row with its place."""
+    """What became of the rows of a file: counts by outcome, and each row to mend with its place."""
 
     counts: Mapping[str, int]
     refused: Sequence[tuple[InputRow, "Rejection"]]
+    unsettled: Sequence[tuple[InputRow, "Rejection"]] = ()
+    """Stale and unknown rows."""
+    notes: Sequence[str] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every row stands on the bus as given (or would)."""
-        return not (self.refused or self.counts.get("stale") or self.counts.get("unknown"))
+        return not (self.refused or self.unsettled)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return counts and refusals as plain values, ready for JSON."""
-        rejections = [
-            {"place": row.place, "field": item.field, "value": item.value, "reason": row.fault or item.reason}
-            for row, item in self.refused
-        ]
-        return {**self.counts, "rejected": len(rejections), "rejections": rejections}
+        """Return counts and what is to be mended as plain values, ready for JSON."""
+        return {
+            **self.counts,
+            "rejections": [_plain(row, item) for row, item in self.refused],
+            "unsettled": [_plain(row, item) for row, item in self.unsettled],
+            "notes": list(self.notes),
+        }
+
+
+def _plain(row: InputRow, item: "Rejection") -> dict[str, str]:
+    return {"place": row.place, "field": item.field, "value": item.value, "reason": row.fault or item.reason}
 
 
 def published(bus: "SignalBus", rows: Sequence[InputRow], given: "Given", *, dry_run: bool) -> FileReport:
@@ -60,8 +67,12 @@ def published(bus: "SignalBus", rows: Sequence[InputRow], given: "Given", *, dry
             origin=origin,
             dry_run=dry_run,
         )
-    counts = {name: int(getattr(report, name)) for name in _COUNTS}
-    return FileReport(counts, [(rows[item.row], item) for item in report.rejections])
+    return FileReport(
+        report.counts,
+        [(rows[item.row], item) for item in report.rejections],
+        [(rows[item.row], item) for item in report.unsettled],
+        report.notes,
+    )
 
 
 def checked(rows: Sequence[InputRow], given: "Given") -> FileReport:
@@ -69,19 +80,22 @@ def checked(rows: Sequence[InputRow], given: "Given") -> FileReport:
     from quantbus_contracts.bus.rows import check_rows
 
     found = check_rows([row.row for row in rows], given, {})
-    return FileReport({"valid": len(found.signals)}, [(rows[item.row], item) for item in found.rejections])
+    refused = [(rows[item.row], item) for item in found.rejections]
+    return FileReport({"valid": len(found.signals), "rejected": len(refused)}, refused)
 
 
 def print_report(console: Console, told: FileReport) -> None:
-    """Print the counts in one line, then the refused rows."""
-    counts = {**told.counts, "refused": len(told.refused)}
-    parts = [f"{number:,} {name}" for name, number in counts.items() if number]
+    """Print the counts in one line, then what is to be mended."""
+    parts = [f"{number:,} {name}" for name, number in told.counts.items() if number]
     console.print(", ".join(parts) or "no rows", highlight=False)
-    if not told.refused:
+    for note in told.notes:
+        console.print(f"  {escape(note)}", highlight=False)
+    rows = [*told.refused, *told.unsettled]
+    if not rows:
         return
     table = Table("where", "field", "found", "why", box=None)
-    for row, item in told.refused[:_SHOWN]:
+    for row, item in rows[:_SHOWN]:
         table.add_row(row.place, item.field, escape(item.value[:80]), escape(row.fault or item.reason))
     console.print(table)
-    if len(told.refused) > _SHOWN:
-        console.print(f"… and {len(told.refused) - _SHOWN:,} more (--json tells all)")
+    if len(rows) > _SHOWN:
+        console.print(f"… and {len(rows) - _SHOWN:,} more (--json tells all)")
