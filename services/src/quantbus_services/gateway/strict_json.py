@@ -14,6 +14,7 @@ __all__ = ["JsonRefused", "holds_secret", "parse_strictly"]
 DEEPEST = 8
 """Nested lists and objects; a batch of signals needs three."""
 _LONGEST_NUMBER = 40
+_MOST_DIGITS = 16
 
 
 class JsonRefused(ValueError):
@@ -64,8 +65,8 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    if len(text) > 16:
-        raise JsonRefused("expected whole numbers of at most 16 characters, found a longer one")
+    if len(text.lstrip("-")) > _MOST_DIGITS:
+        raise JsonRefused(f"expected whole numbers of at most {_MOST_DIGITS} digits, found a longer one")
     return int(text)
 
 
