@@ -82,6 +82,11 @@ class Session:
                 f"{mode!r}: stored signals are not replayed into backtests, and an order with real money "
                 "needs a claim that survives a crash"
             )
+        if not config.get("use_exit_signal", True):
+            raise ConfigError(
+                "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
+                "open trades that none of them can close; remove it from the config"
+            )
         settings = ExecutorSettings.load(config)
         self._connection = connect(
             settings.mongo,

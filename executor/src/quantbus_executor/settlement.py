@@ -11,6 +11,9 @@ from quantbus_executor.tags import signal_of_entry_tag, signal_of_exit_tag
 
 __all__ = ["order_of_signal", "settled", "signal_of_order", "slippage"]
 
+_MOST_SLIPPAGE = 1e6
+"""Beyond it the reference is in another unit, and the bus would refuse the row of the fill."""
+
 
 def signal_of_order(order: OrderRecord) -> str | None:
     """Return the id of the signal that caused an order; None if no signal did."""
@@ -27,10 +30,11 @@ def order_of_signal(trade: TradeRecord, signal_id: str, *, entry: bool) -> Order
 
 
 def slippage(price: float, ref_price: float | None, *, buying: bool) -> float | None:
-    """Return how much worse than ``ref_price`` a fill was, as a fraction; None without a reference."""
+    """Return how much worse than ``ref_price`` a fill was, as a fraction; None without a sensible reference."""
     if ref_price is None:
         return None
-    return (price - ref_price) / ref_price * (1 if buying else -1)
+    worse = (price - ref_price) / ref_price * (1 if buying else -1)
+    return worse if abs(worse) <= _MOST_SLIPPAGE else None
 
 
 def settled(row: Execution, trade: TradeRecord | None, ref_price: float | None) -> Execution:

@@ -259,12 +259,26 @@ def test_a_ledger_row_that_nobody_can_read_holds_nothing_up(monkeypatch: pytest.
         (99.0, 100.0, True, -0.01),
         (99.0, 100.0, False, 0.01),
         (99.0, None, True, None),
+        (
+            50_000.0,
+            0.001,
+            True,
+            None,
+        ),  # a reference in another unit: no slippage, and none that the bus would refuse
+        (50_000.0, 5e-324, True, None),
     ],
 )
 def test_slippage_is_positive_where_it_hurts(
     price: float, ref_price: float | None, buying: bool, worse: float | None
 ) -> None:
     assert slippage(price, ref_price, buying=buying) == (worse if worse is None else pytest.approx(worse))
+
+
+def test_a_fill_is_noted_however_absurd_the_reference_price_is() -> None:
+    rig = Rig()
+    signal = rig.publish(ref_price=5e-324)
+    rig.loop()
+    assert rig.fate(signal) == ("filled", None)
 
 
 def _row(**fields: object) -> Execution:

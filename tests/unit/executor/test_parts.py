@@ -81,6 +81,11 @@ def test_a_mode_in_which_we_would_trade_wrongly_is_refused(mode: str) -> None:
         Session().start({"timeframe": "1m"}, FakeBook(), mode)
 
 
+def test_a_config_under_which_exits_are_never_asked_for_is_refused() -> None:
+    with pytest.raises(ConfigError, match="use_exit_signal"):
+        Session().start({"timeframe": "1m", "use_exit_signal": False}, FakeBook(), "dry_run")
+
+
 def _trade(number: int = 1, opened_after: timedelta = timedelta(0)) -> FakeTrade:
     return FakeTrade(number, "BTC/USDT", ID, make_execution().seen_at + opened_after)
 
