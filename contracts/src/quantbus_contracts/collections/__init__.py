@@ -1,0 +1,20 @@
+"""The one table of collections: where each lives, what is unique in it, who writes it, what it refuses.
+
+``quantbus bus init``, the stores, the roles and the documentation are all made from this table.
+"""
+
+from quantbus_contracts.collections._spec import CollectionSpec, Database, Index, Party
+from quantbus_contracts.collections.market import MARKET, candle_collection
+from quantbus_contracts.collections.signals import SIGNALS
+from quantbus_contracts.collections.trading import TRADING
+
+__all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
+
+COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *SIGNALS, *TRADING)
+
+_BY_NAME = {spec.name: spec for spec in COLLECTIONS}
+
+
+def spec_of(name: str) -> CollectionSpec:
+    """Return the entry of the table for the collection called ``name``."""
+    return _BY_NAME[name]
