@@ -1,6 +1,5 @@
 """Fields that several collections have."""
 
-from quantbus_contracts.collections._fields import ACTIONS, IDENTIFIER, PAIR, STRATEGY_ID
 from quantbus_contracts.validators import number, one_of, text
 
 __all__ = ["ACTIONS", "IDENTIFIER", "PAIR", "PRICE", "STRATEGY_ID", "SYMBOL"]
