@@ -22,7 +22,7 @@ __all__ = ["Journal", "open_journal"]
 logger = logging.getLogger(__name__)
 _MOST_ROWS = 10_000
 _BATCH = 500
-_MOST_QUESTIONS = 20
+_MOST_QUESTIONS = 10  # enough to narrow a full batch down to the one row that is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ class Journal:
         """Keep a row's newest state and lay it into the outbox, unless it is the same already."""
         with self._lock:
             former = self._entries.get(row.signal_id)
-            if former is not None and former.row == row:
-                return
             known = former.ref_price if former else None
             self._store(row, ref_price if ref_price is not None else known)
+            if former is not None and former.row == row:
+                return
             _tell(row, former.row if former else None)
             self._outbox.pop(row.signal_id, None)
             self._outbox[row.signal_id] = row

@@ -100,4 +100,8 @@ def _moment(kept: object, key: str) -> datetime | None:
 def _exit_of(kept: object) -> StandingExit | None:
     if not isinstance(kept, Mapping):
         return None
-    return StandingExit(str(kept["signal_id"]), int(kept["version"]), Reason(kept["reason"]))
+    try:
+        reason = Reason(kept["reason"])
+    except ValueError:  # a word of another version: the exit stands all the same
+        reason = Reason.EXIT_SIGNAL
+    return StandingExit(str(kept["signal_id"]), int(kept["version"]), reason)

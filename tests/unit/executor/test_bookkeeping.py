@@ -274,6 +274,20 @@ def test_slippage_is_positive_where_it_hurts(
     assert slippage(price, ref_price, buying=buying) == (worse if worse is None else pytest.approx(worse))
 
 
+def test_an_order_that_was_open_over_a_restart_fills_with_its_slippage() -> None:
+    rig = Rig()
+    entry = rig.publish(ref_price=99.0)
+    rig.fills_orders = False
+    rig.loop()
+    rig.loop()
+    assert rig.fate(entry) == ("ordered", None)
+    rig.start()
+    rig.loop()
+    rig.fill(rig.book.trades[0], rig.book.trades[0].orders[0])
+    assert rig.fate(entry) == ("filled", None)
+    assert rig.row(entry).slippage == pytest.approx(1 / 99)
+
+
 def test_a_fill_is_noted_however_absurd_the_reference_price_is() -> None:
     rig = Rig()
     signal = rig.publish(ref_price=5e-324)

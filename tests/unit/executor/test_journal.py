@@ -111,7 +111,7 @@ def test_a_refused_row_among_many_costs_a_loop_few_questions() -> None:
         journal.put(row)
     for _ in range(10):
         journal.flush()
-        assert len(asked) <= 20, "the bot's loop waits for all of these"
+        assert len(asked) <= 10, "the bot's loop waits for all of these"
         asked.clear()
     assert set(store.rows) == {row.key for row in good}
 

@@ -12,7 +12,7 @@ from quantbus_executor import FOLLOWING, fails_to, mark_no_exits
 from quantbus_executor.columns import mark_entry
 from quantbus_executor.gate import EntryGate
 from quantbus_executor.journal import Journal
-from quantbus_executor.positions import Positions
+from quantbus_executor.positions import EXIT_KEY, Positions
 from quantbus_executor.session import Session
 from quantbus_executor.tags import entry_tag, exit_tag, signal_of_entry_tag, signal_of_exit_tag
 from tests.unit.executor.rig import MINUTE, PAIRS, SECOND, FakeBook, FakeTrade, Rig
@@ -108,6 +108,12 @@ def test_the_first_exit_read_stands() -> None:
     positions.keep_exit(trade, Decision(DecisionKind.EXIT, "long", Reason.EXIT_SIGNAL, "first", 1))
     kept = positions.keep_exit(trade, Decision(DecisionKind.EXIT, "long", Reason.REVERSAL, "second", 1))
     assert kept.signal_id == "first"
+
+
+def test_an_exit_noted_by_another_version_stands_though_its_reason_is_not_known_here() -> None:
+    trade = _trade()
+    trade.custom_data[EXIT_KEY] = {"signal_id": "leave", "version": 1, "reason": "a_word_of_another_version"}
+    assert Positions().of(trade).standing_exit == StandingExit("leave", 1, Reason.EXIT_SIGNAL)
 
 
 def test_a_new_trade_with_the_number_of_a_deleted_one_inherits_no_exit() -> None:
