@@ -54,6 +54,7 @@ class BarLoop:
         self._model: tuple[datetime, Trained] | None = None
         self._declared = False
         self._state = "starting"
+        self._told_to_wait = False
 
     def run(self) -> int:
         """Go on until asked to stop, or until ``max_bars`` bars are evaluated; return how many were."""
@@ -93,6 +94,9 @@ class BarLoop:
             now = self._session.clock.now()
             bar = self._timeframe.last_closed(now)
             due = self._timeframe.close_of(bar) + _SETTLE
+            if after is not None and after > bar + self._timeframe.delta:
+                _log.warning("clock_set_back", newest_bar=bar.isoformat(), evaluated=after.isoformat())
+                after = None  # bars of the real present are not to wait for those of a future that was none
             if after is not None and bar <= after:
                 due += self._timeframe.delta
             if now >= due:
@@ -133,7 +137,7 @@ class BarLoop:
         )
         if self._pause(0):
             return None
-        if missing:
+        if missing and not self._told_to_wait:
             _log.warning("bar_missing", bar=bar.isoformat(), pairs=[item.pair for item in missing])
         trained = self._model_for(bar)
         if self._timeframe.last_closed(session.clock.now()) > bar:
@@ -152,6 +156,7 @@ class BarLoop:
         trained = train(self._session, bar, retrain=self._retrain)
         self._retrain = False
         self._model = (end, trained)
+        self._told_to_wait = False
         self._metrics.trainings.labels(outcome="reused" if trained.reused else "trained").inc()
         _log.info(
             "model_ready",
@@ -212,8 +217,9 @@ class BarLoop:
             _log.info("bar_caught_up", bar=missed.isoformat(), signals=len(inference.signals))
 
     def _wait_for_history(self, told: str) -> bool:
-        if self._state != "waiting_for_history":
+        if not self._told_to_wait:
             _log.warning("waiting_for_history", why=told)
+        self._told_to_wait = True
         self._state = "waiting_for_history"
         self._beat()
         return self._pause(_NAP_SECONDS)

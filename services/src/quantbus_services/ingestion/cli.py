@@ -126,7 +126,8 @@ def _tell_failures(filled: "list[Filled]") -> None:
     for item in failed:
         Console(stderr=True).print(
             f"[bold red]not finished:[/] {item.series}: {escape(item.error)}; "
-            "what is stored stays, run the same command again to go on"
+            "what is stored stays, run the same command again to go on",
+            soft_wrap=True,
         )
     if failed:
         raise typer.Exit(1)

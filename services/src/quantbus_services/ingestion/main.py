@@ -91,6 +91,11 @@ async def run_backfill(
         now = venue_clock.now()
         start = parse_moment(since, now)
         end = parse_moment(until, now) if until else None
+        if start >= (end or now):
+            raise ConfigError(
+                f"expected --since before {'--until' if end else 'now'}, found {start.isoformat()}, "
+                f"which is not before {(end or now).isoformat()}; there is nothing to fetch"
+            )
         filler = parts.backfiller(parts.patient, settings, venue_clock, lambda _series, _report: None)
         gate = asyncio.Semaphore(settings.concurrency)
 

@@ -28,6 +28,7 @@ __all__ = ["Poller", "State"]
 _log = structlog.get_logger(__name__)
 _LONGEST_REST_SECONDS = 30.0
 _CATCH_UP_BARS = 20_000  # between two signs of life
+_CLOCK_SLACK_SECONDS = 0.05  # by which a sleep may end before the clock says so
 
 
 @dataclass(slots=True)
@@ -211,11 +212,18 @@ class Poller:
         return True
 
     async def _rest_until(self, wake: datetime) -> None:
-        """Sleep until ``wake`` in slices, a sign of life before each."""
-        while (wake - self._clock.now()).total_seconds() > 0:
+        """Sleep until ``wake`` in slices, a sign of life before each.
+
+        A clock that is set back meanwhile does not make it sleep longer than was meant at the start.
+        """
+        meant = (wake - self._clock.now()).total_seconds()
+        slept = 0.0
+        while slept <= meant and (wake - self._clock.now()).total_seconds() > 0:
             until_next = await self._give_sign_of_life()
             left = (wake - self._clock.now()).total_seconds()
-            await self._sleep(max(0.0, min(left, until_next)))
+            pause = max(0.0, min(left, until_next, meant - slept + _CLOCK_SLACK_SECONDS))
+            slept += pause
+            await self._sleep(pause)
 
     async def _give_sign_of_life(self) -> float:
         """Beat if that is due; return the seconds until the next time."""

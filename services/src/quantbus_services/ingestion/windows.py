@@ -75,11 +75,11 @@ def parse_moment(text: str, now: datetime) -> datetime:
         If the text is neither.
     """
     ago = _AGO.fullmatch(text)
-    if ago is not None:
-        return now - timedelta(**{_UNITS[ago["unit"]]: float(ago["amount"])})
     try:
+        if ago is not None:
+            return now - timedelta(**{_UNITS[ago["unit"]]: float(ago["amount"])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(
             f"expected a time such as 2d, 12h, 2024-01-01 or 2024-01-01T12:00, found {text!r}"
         ) from None

@@ -76,12 +76,15 @@ def seen_at(bar: Bar, share: float, listing: Listing) -> Bar:
     Neither the final high nor the final low shows before the path reaches it, nor the close before the end.
     """
     seen = path_of(bar, listing).passed(share)
+    high, low, close = max(seen), min(seen), seen[-1]
+    volume = round(bar.volume * share, listing.amount_decimals)
     return Bar(
         open_time=bar.open_time,
         open=bar.open,
-        high=max(seen),
-        low=min(seen),
-        close=seen[-1],
-        volume=round(bar.volume * share, listing.amount_decimals),
-        quote_volume=bar.quote_volume * share,
+        high=high,
+        low=low,
+        close=close,
+        volume=volume,
+        # At the mean of what is seen: the finished bar's would tell its extremes and its close.
+        quote_volume=volume * ((bar.open + high + low + close) / 4),
     )

@@ -183,6 +183,28 @@ def test_a_worker_waits_for_history_instead_of_dying(tmp_path: Path) -> None:
     assert worker.heartbeats.all()[0].detail["state"] == "publishing"
 
 
+def test_a_worker_that_waits_for_history_says_so_once(tmp_path: Path) -> None:
+    world = make_world(tmp_path, bars=60)
+    with capture_logs() as logs:
+        world.on_pause.append(lambda now: setattr(world, "stopped", now > START + timedelta(minutes=65)))
+        Worker(world, max_bars=1).loop.run()
+    assert len([line for line in logs if line["event"] == "waiting_for_history"]) == 1
+    assert len([line for line in logs if line["event"] == "bar_missing"]) <= 1
+
+
+def test_a_clock_that_was_ahead_and_is_set_back_does_not_silence_the_worker(world: World) -> None:
+    world.clock.advance(timedelta(hours=1))  # bars of the future are not there
+    worker = Worker(world, max_bars=4)
+
+    def set_back(now: datetime) -> None:
+        if LAST + 60 in world.runs() and now > START + timedelta(minutes=LAST + 60):
+            world.clock.advance(timedelta(hours=-1))
+
+    world.on_pause.insert(0, set_back)
+    worker.loop.run()
+    assert len([bar for bar in world.runs() if bar < LAST + 10]) == 3
+
+
 def test_a_fault_that_stays_ends_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_given: object) -> None:
         raise RuntimeError("a bug")

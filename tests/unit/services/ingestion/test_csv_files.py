@@ -175,10 +175,35 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "b.zip").write_bytes(b"PK not really")
     (tmp_path / "c.csv").write_bytes(b"\xff\xfe\x00binary")
+    rows = "\n".join(kline(FIRST + 60_000 * index, index + 1) for index in range(99)).encode()
+    scrambled = bytearray(gzip.compress(rows))
+    scrambled[60:80] = b"\xff" * 20
+    (tmp_path / "d.csv.gz").write_bytes(scrambled)
 
-    for name in ("a.csv.gz", "b.zip", "c.csv"):
+    for name in ("a.csv.gz", "b.zip", "c.csv", "d.csv.gz"):
         with pytest.raises(ContractError, match="no readable CSV"):
             read_bars(tmp_path / name)
+
+
+@pytest.mark.parametrize(("offset", "value"), [(6, 1), (8, 97)], ids=["password", "unknown compression"])
+def test_a_zip_that_cannot_be_opened_is_refused(tmp_path: Path, offset: int, value: int) -> None:
+    path = tmp_path / "locked.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", kline(FIRST, 10))
+    content = bytearray(path.read_bytes())
+    content[offset] = content[content.rfind(b"PK\x01\x02") + offset + 2] = value
+    path.write_bytes(content)
+
+    with pytest.raises(ContractError, match="no readable CSV"):
+        read_bars(path)
+
+
+def test_a_suffix_in_capitals_is_the_same(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "A.ZIP", "w") as archive:
+        archive.writestr("a.csv", kline(FIRST, 10))
+    (tmp_path / "B.CSV.GZ").write_bytes(gzip.compress(kline(FIRST, 10).encode()))
+
+    assert [opens(read_bars(tmp_path / name)) for name in ("A.ZIP", "B.CSV.GZ")] == [[10.0], [10.0]]
 
 
 def test_a_zip_with_two_tables_is_refused(tmp_path: Path) -> None:

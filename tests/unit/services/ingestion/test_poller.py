@@ -331,6 +331,35 @@ async def test_after_a_clock_jump_the_series_is_whole(jump: timedelta) -> None:
     assert stored[-1] >= world.until - timedelta(minutes=2)
 
 
+async def test_a_clock_that_is_set_back_does_not_stop_the_polling() -> None:
+    world = World(start=minute(60) + timedelta(seconds=20), until=minute(90))
+    jumped: list[bool] = []
+    slept = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal slept
+        if not jumped and world.clock.now() > minute(63):
+            jumped.append(True)
+            world.clock.advance(timedelta(hours=-1))
+        slept += seconds * bool(jumped)
+        if slept > 300:
+            raise asyncio.CancelledError
+        await World.sleep(world, seconds)
+
+    world.poller._sleep = sleep
+    requests: list[datetime] = []
+    fetch = world.venue.fetch
+
+    async def noted(*given: object) -> object:
+        requests.append(world.clock.now())
+        return await fetch(*given)  # type: ignore[arg-type]
+
+    world.venue.fetch = noted  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert len([moment for moment in requests if moment < minute(10)]) >= 4
+
+
 async def test_the_metrics_name_the_newest_bar() -> None:
     world = World()
 

@@ -138,6 +138,15 @@ async def test_each_check_has_its_own_pace(bus: FakeBus, monitor: Monitor, froze
     assert looked["signal_late"] == NOON
 
 
+async def test_checks_go_on_when_the_clock_of_the_bus_is_set_back(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    await monitor.runner.cycle()
+    frozen_clock.advance(timedelta(hours=-1))
+    await monitor.runner.cycle()
+    assert all(check.checked_at == frozen_clock.now() for check in (await monitor.status()).checks)
+
+
 async def test_mismatches_are_counted_by_kind(bot: FakeBot, monitor: Monitor) -> None:
     bot.trades = [open_trade(None, NOON - timedelta(hours=1))]
     await monitor.runner.cycle()

@@ -45,6 +45,16 @@ def test_an_extreme_does_not_show_before_the_path_reaches_it(bar: Bar, share: fl
 
 
 @settings(deadline=None)
+@given(bars(), shares)
+def test_the_worth_of_what_was_traded_does_not_tell_prices_that_are_still_to_come(
+    bar: Bar, share: float
+) -> None:
+    seen = seen_at(bar, share, BTC)
+    assert seen.low * seen.volume <= seen.quote_volume * (1 + 1e-12)
+    assert seen.quote_volume <= seen.high * seen.volume * (1 + 1e-12)
+
+
+@settings(deadline=None)
 @given(bars())
 def test_a_bar_begins_as_nothing_but_its_open(bar: Bar) -> None:
     seen = seen_at(bar, 0.0, BTC)

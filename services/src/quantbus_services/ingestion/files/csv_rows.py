@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -23,6 +24,8 @@ __all__ = ["read_csv"]
 _CHUNK = 50_000
 _TWELVE_HOURS = "%Y-%m-%d %I-%p"
 Numbered = tuple[int, list[str]]
+# zipfile refuses a password with RuntimeError, a compression it does not know with its child NotImplementedError.
+_DAMAGED = (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error, RuntimeError)
 
 
 def read_csv(path: Path) -> FileBars:
@@ -40,7 +43,7 @@ def read_csv(path: Path) -> FileBars:
             layout = detect(head, path.name)
             rows = enumerate(chain(head, lines), start=1)
             chunks = [_chunk(part, layout) for part in _parts(rows, layout.first_line)]
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ContractError(
             f"{path.name} is no readable CSV file ({error}); fetch or export it again"
         ) from error
@@ -57,14 +60,15 @@ def read_csv(path: Path) -> FileBars:
 
 @contextmanager
 def _opened(path: Path) -> Generator[TextIO]:
-    if path.suffix == ".zip":
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.lower().endswith(".csv")]
             if len(members) != 1:
                 raise ContractError(f"{path.name}: expected one CSV file inside, found {members!r}")
             with archive.open(members[0]) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as text:
                 yield text
-    elif path.suffix == ".gz":
+    elif suffix == ".gz":
         with gzip.open(path, "rt", encoding="utf-8", newline="") as text:
             yield text
     else:
