@@ -74,9 +74,9 @@ def test_a_bad_row_is_kept_with_its_reason_and_takes_no_good_row_with_it(connect
             good | {"ts": "yesterday"},
             good | {"pair": "ETHUSDT"},
             {"$where": "1"},
-            7,
+            7,  # type: ignore[list-item]
             good | {"score": float("nan")},
-        ]  # type: ignore[list-item]
+        ]
     )
     assert (report.inserted, [item.row for item in report.rejections]) == (1, [1, 2, 3, 4, 5])
     assert [item.field for item in report.rejections][:2] == ["ts", "pair"]

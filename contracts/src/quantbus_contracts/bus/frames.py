@@ -93,7 +93,7 @@ def _row(names: Sequence[str], cells: Iterable[object]) -> dict[str, object]:
 
 def _plain(cell: object) -> object:
     """Return a cell as a value of Python's own; None where it says nothing."""
-    if cell is None or isinstance(cell, (str, float, int)):
+    if cell is None or type(cell) in (str, float, int, bool):
         return cell
     kind = type(cell).__name__
     if kind in _NOTHING:

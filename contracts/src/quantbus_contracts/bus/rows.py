@@ -15,8 +15,8 @@ from quantbus_contracts.symbols import Instrument
 
 __all__ = ["CheckedRows", "Given", "Rows", "check_rows", "rejection", "rows_of", "strategy_ids"]
 
-Rows = Iterable[Signal | Mapping[str, object]] | Frame
-"""What may be published: models, mappings of field names to values, or a data frame."""
+Rows = Iterable[Signal | Mapping[str, object]] | Signal | Mapping[str, object] | Frame
+"""What may be published: models or mappings of field names to values, one or many, or a data frame."""
 
 _SHOWN = 200
 _MISSING = {
@@ -161,7 +161,9 @@ def _rejection(position: int, error: ValidationError) -> Rejection:
     if first["type"] == "extra_forbidden":
         near = get_close_matches(name, Signal.model_fields, n=1)
         message = f"a signal has no field of this name{f'; did you mean {near[0]}?' if near else ''}"
+    found = first["input"]
     if not name:  # a rule about several fields names the one to blame first: "ts: no 1m bar opens at …"
-        head = message.partition(":")[0]
-        name = head if head in Signal.model_fields else ""
-    return rejection(position, name, repr(first["input"]), message)
+        head, _, rest = message.partition(": ")
+        if head in Signal.model_fields and isinstance(found, Mapping):
+            name, message, found = head, rest, found.get(head)
+    return rejection(position, name, repr(found), message)

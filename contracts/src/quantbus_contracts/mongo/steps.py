@@ -87,11 +87,11 @@ def in_transaction(body: Steps[Result]) -> Steps[Result]:
     BusUnavailable
         If the connection broke: at the commit it is not known whether it stands; read again.
     """
-    yield Call("", "begin")
     try:
+        yield Call("", "begin")
         result = yield from body
+        yield Call("", "commit")
     except Exception:
-        yield Call("", "abort")
+        yield Call("", "abort")  # nothing to do for it where the commit was sent
         raise
-    yield Call("", "commit")
     return result

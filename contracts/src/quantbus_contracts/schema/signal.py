@@ -103,7 +103,7 @@ class Signal(Document):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.action is None and self.weight is None and self.score is None:
-            raise ValueError("expected at least one of action, weight, score; found none")
+            raise ValueError("score: expected at least one of action, weight, score; found none")
         timeframe = Timeframe.parse(self.timeframe)
         if not timeframe.is_open_time(self.ts):
             raise ValueError(
