@@ -101,13 +101,18 @@ def recipes(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def validate(recipe: RecipeName, overrides: Overrides = None, pairs: Pairs = None) -> None:
+def validate(
+    recipe: RecipeName, overrides: Overrides = None, pairs: Pairs = None, as_json: AsJson = False
+) -> None:
     """Check a recipe without doing anything; exit 2 with the line of each fault.
 
     \b
     quantbus research validate my_recipe.toml
     """
     chosen = _load(recipe, overrides, pairs)
+    if as_json:
+        typer.echo(chosen.model_dump_json())
+        return
     typer.echo(f"{recipe} is valid: strategy {chosen.strategy_id}, config {chosen.config_hash[:12]}")
 
 

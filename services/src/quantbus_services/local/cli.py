@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.symbols import Instrument
 
 __all__ = ["demo", "down", "logs", "up"]
 
@@ -21,6 +22,8 @@ def _pairs(text: str) -> tuple[str, ...]:
     pairs = tuple(part.strip() for part in text.split(",") if part.strip())
     if not pairs:
         raise ConfigError(f"--pairs: expected names such as BTC/USDT,ETH/USDT, found {text!r}")
+    for pair in pairs:
+        Instrument.from_pair("BINANCE", pair)
     return pairs
 
 
@@ -105,7 +108,7 @@ def up(
     console = Console()
     if not detach:
         sys.exit(run_until_stopped(lambda: run_up(plan, SystemClock(), console)))
-    arguments = ["--pairs", pairs, "--exchange", exchange, "--recipe", recipe]
+    arguments = ["--pairs", pairs, "--exchange", exchange, "--recipe", plan.recipe]
     addresses = start_detached(plan, arguments + (["--data", str(chosen)] if chosen else []))
     if as_json:
         console.print_json(data=addresses)
@@ -113,6 +116,9 @@ def up(
     for name, address in addresses.items():
         console.print(f"{name:>15}  {address}", highlight=False, soft_wrap=True)
     console.print("stop it with `quantbus down`, follow it with `quantbus logs --follow`", highlight=False)
+    console.print(
+        f"ask about it: QUANTBUS_HOME={plan.home} quantbus monitor check", highlight=False, soft_wrap=True
+    )
 
 
 def down() -> None:
@@ -135,7 +141,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on as lines are added, until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option(min=1, help="Lines of each log to begin with.")] = 20,
 ) -> None:
-    """Show the logs of the running stack, each line with the name of its process.
+    """Show the logs of the running stack, under the name of each process.
 
     \b
     Example:
@@ -146,9 +152,12 @@ def logs(
     from quantbus_contracts.runtime.settings import HomeSettings, load_settings
     from quantbus_services.local.up import running_stacks
 
-    stacks = running_stacks(load_settings(HomeSettings).home)
+    home = load_settings(HomeSettings).home
+    stacks = running_stacks(home)
     files = [str(file) for stack in stacks for file in sorted((stack.parent / "logs").glob("*.log"))]
     if not files:
-        raise ConfigError("no stack is running; start one with `quantbus up --detach`")
+        raise ConfigError(
+            f"no stack is running; start one with `quantbus up --detach` (what earlier ones wrote is in {home}/stack-*)"
+        )
     command = ["tail", "-n", str(lines), *(["-F"] if follow else []), *files]
     sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603  # fixed program, our own paths

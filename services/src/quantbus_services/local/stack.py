@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["StackPlan"]
+__all__ = ["StackPlan", "validate_recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,11 @@ class StackPlan:
     def monitor(self) -> list[str]:
         """Return the command of the monitor."""
         return _quantbus("monitor", "serve", "--port", str(self.monitor_port))
+
+
+def validate_recipe(recipe: str, pairs: tuple[str, ...]) -> list[str]:
+    """Return the command that checks a recipe and prints it as JSON."""
+    return _quantbus("research", "validate", recipe, "--pairs", ",".join(pairs), "--json")
 
 
 def _quantbus(*arguments: str) -> list[str]:

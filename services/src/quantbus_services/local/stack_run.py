@@ -124,5 +124,7 @@ def write_addresses(stack: RunningStack) -> Path:
         "monitor": plan.monitor_url,
         "logs": str(plan.logs),
     }
-    path.write_text(json.dumps(addresses, indent=2) + "\n", encoding="utf-8")
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(addresses, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)  # whoever waits for it reads it whole
     return path

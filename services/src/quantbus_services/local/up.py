@@ -18,7 +18,7 @@ from quantbus_contracts.embedded import stop_server
 from quantbus_contracts.errors import ConfigError
 from quantbus_services.local.display import Display
 from quantbus_services.local.folders import bot_user_data, check_port
-from quantbus_services.local.stack import StackPlan
+from quantbus_services.local.stack import StackPlan, validate_recipe
 from quantbus_services.local.stack_run import start_stack, stop_stack, write_addresses
 from quantbus_services.local.supervisor import ChildDied
 
@@ -32,14 +32,22 @@ _STOP_SECONDS = 60.0
 def local_plan(
     home: Path, *, pairs: tuple[str, ...], recipe: str, venue: str, data: Path | None
 ) -> StackPlan:
-    """Return the stack of this machine; each kind of market has a folder, and so databases, of its own."""
+    """Return the stack of this machine; each kind of market has a folder, and so databases, of its own.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe is not valid.
+    """
+    recipe = str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe
+    strategy_id, timeframe = _promise_of(recipe, pairs)
     kind = venue or ("recorded" if data else "synthetic")
     return StackPlan(
         home=home.resolve() / f"stack-{kind}",
         pairs=pairs,
         recipe=recipe,
-        timeframe="1m",
-        strategy_id="demo",
+        timeframe=timeframe,
+        strategy_id=strategy_id,
         consumer_id="local-bot",
         bot_port=_PORTS["bot"],
         monitor_port=_PORTS["monitor"],
@@ -49,11 +57,24 @@ def local_plan(
     )
 
 
+def _promise_of(recipe: str, pairs: tuple[str, ...]) -> tuple[str, str]:
+    """Ask research for a recipe's strategy and timeframe, which bot and ingestion have to share."""
+    answer = subprocess.run(  # noqa: S603  # our own command
+        validate_recipe(recipe, pairs), capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
+        raise ConfigError(answer.stderr.strip().removeprefix("error: "))
+    told = json.loads(answer.stdout)
+    return told["strategy_id"], told["market"]["timeframe"]
+
+
 async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
     """Run the stack until stopped; return 1 if a process dies."""
+    _refuse_second(plan.home.parent)
     for what, port in _PORTS.items():
         check_port(port, what=f"the {what}")
     if plan.data and plan.home.exists():
+        stop_server(plan.home)  # which a stack that was killed left behind
         shutil.rmtree(plan.home)  # recorded bars are shifted anew at every start and must not meet older ones
     plan.home.mkdir(parents=True, exist_ok=True)
     display = Display(console, clock)
@@ -81,9 +102,12 @@ def detach(plan: StackPlan, arguments: Sequence[str]) -> dict[str, object]:
     Raises
     ------
     ConfigError
-        If it does not come up; with what it printed.
+        If one runs already, or it does not come up; with what it printed.
     """
+    _refuse_second(plan.home.parent)
     plan.home.mkdir(parents=True, exist_ok=True)
+    addresses = plan.home / "stack.json"
+    addresses.unlink(missing_ok=True)  # a stack that was killed leaves its own
     log = plan.home.with_name(f"{plan.home.name}.log")
     command = [sys.executable, "-m", "quantbus_contracts.cli", "up", *arguments]
     with log.open("wb") as handle:
@@ -91,15 +115,32 @@ def detach(plan: StackPlan, arguments: Sequence[str]) -> dict[str, object]:
             command, stdin=subprocess.DEVNULL, stdout=handle, stderr=subprocess.STDOUT, start_new_session=True
         )
     deadline = time.monotonic() + _START_SECONDS
-    addresses = plan.home / "stack.json"
-    while process.poll() is None and time.monotonic() < deadline:
-        if addresses.is_file():
-            answer: dict[str, object] = json.loads(addresses.read_text(encoding="utf-8"))
-            return answer
-        time.sleep(0.2)
+    try:
+        while process.poll() is None and time.monotonic() < deadline:
+            if addresses.is_file():
+                answer: dict[str, object] = json.loads(addresses.read_text(encoding="utf-8"))
+                return answer
+            time.sleep(0.2)
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+    _end(process)
+    raise ConfigError(f"the stack did not come up; it said:\n{log.read_text(encoding='utf-8')[-2_000:]}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Stop a stack that is on its way up, if it still is, and wait until nothing of it is left."""
     if process.poll() is None:
         process.terminate()
-    raise ConfigError(f"the stack did not come up; it said:\n{log.read_text(encoding='utf-8')[-2_000:]}")
+        process.wait(_STOP_SECONDS)
+
+
+def _refuse_second(home: Path) -> None:
+    for path in running_stacks(home):
+        raise ConfigError(
+            f"a stack runs already: {path.parent.name} (pid {_pid(path)}), its addresses are in {path}; "
+            "stop it first with `quantbus down`"
+        )
 
 
 def running_stacks(home: Path) -> list[Path]:
@@ -135,10 +176,13 @@ def _pid(path: Path) -> int:
 
 
 def _alive(pid: int) -> bool:
+    """Tell whether it is a running ``quantbus up``: pids are given anew, and stacks are stopped by pid."""
     if pid <= 0:
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    told = subprocess.run(  # noqa: S603  # fixed program, numeric argument
+        ["ps", "-ww", "-o", "stat=,command=", "-p", str(pid)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    return bool(told) and not told[0].startswith("Z") and "up" in told[1:]
