@@ -21,6 +21,7 @@ from pymongo.errors import (
     InvalidURI,
     OperationFailure,
     PyMongoError,
+    WaitQueueTimeoutError,
     WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
@@ -70,7 +71,7 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
             raise
         first = error.details["writeErrors"][0].get("errmsg", "")
         raise BusError(f"the bus refused a row: {first[:300]}") from error
-    except (AutoReconnect, ExecutionTimeout, WTimeoutError) as error:
+    except (AutoReconnect, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
         raise BusUnavailable(_told(error)) from error
     except OperationFailure as error:
         raise _refusal(error) from error
