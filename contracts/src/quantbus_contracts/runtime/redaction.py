@@ -95,6 +95,7 @@ class Redactor:
             if spelling in text:
                 text = text.replace(spelling, _MARK)
         text = _PRIVATE_KEY.sub(rf"\1{_MARK}\2", text)
+        text = _GATEWAY_SECRET.sub(rf"\1{_MARK}", text)
         text = _CREDENTIALS.sub(rf"\g<scheme>{_MARK}@", text)
         text = _CUT_CREDENTIALS.sub(rf"\g<scheme>{_MARK}", text)
         text = _SECRET_PAIR.sub(_without_value, text)
