@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo.errors import WriteError
 
 from quantbus_contracts import SignalBus
@@ -213,3 +214,11 @@ def test_a_killed_publisher_leaves_whole_documents_and_a_rerun_completes(
     report = SignalBus(connection).publish(rows)
     assert (report.inserted, report.unchanged) == (20_000 - stored, stored)
     connection.close()
+
+
+def test_a_date_beyond_all_datetimes_spoils_its_own_row_only(connection: Connection) -> None:
+    SignalBus(connection).publish([make_signal(), make_signal(pair="ETH/USDT")])
+    spoilt = {"ts": DatetimeMS(400_000_000_000_000), "valid_until": DatetimeMS(400_000_000_000_000)}
+    signals_of(connection).update_one({"pair": "ETH/USDT"}, {"$set": spoilt})
+    reader = SignalReader(connection)
+    assert reader.newest("test", MINUTE, ["BTC/USDT", "ETH/USDT"]).signals.keys() == {"BTC/USDT"}

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import pymongo
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.client_session import ClientSession
@@ -45,7 +46,11 @@ __all__ = [
 
 Result = TypeVar("Result")
 Session = TypeVar("Session", ClientSession, AsyncClientSession)
-_CODEC: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
+# A date past the year 9999 is legal in BSON and no datetime: it comes as another type, which the model of its row
+# refuses, instead of failing everything that is read with it.
+_CODEC: CodecOptions[Row] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 _WRITE = WriteConcern(w="majority", j=True)
 _READ = ReadConcern("majority")
 _SNAPSHOT = ReadConcern("snapshot")
@@ -79,7 +84,7 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
         raise ConfigError(
             f"the address of the bus is wrong: {redact(str(error))}; check QUANTBUS_MONGO_URI"
         ) from None
-    except PyMongoError as error:
+    except (PyMongoError, BSONError) as error:
         raise BusError(f"the bus could not do it: {redact(str(error))}") from error
 
 
