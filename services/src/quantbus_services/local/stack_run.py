@@ -16,7 +16,7 @@ from quantbus_services.local.settings import clean_environment
 from quantbus_services.local.stack import StackPlan
 from quantbus_services.local.supervisor import Supervisor
 
-__all__ = ["RunningStack", "start_stack", "stop_stack", "write_addresses"]
+__all__ = ["RunningStack", "answers", "start_stack", "stop_stack", "write_addresses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def _start_processes(
     if not plan.venue:
         paper = await supervisor.start("paper-exchange", plan.paper_exchange())
         await supervisor.wait_until(
-            lambda: _answers(f"{plan.paper_url}/health"), what="the paper exchange", seconds=60
+            lambda: answers(f"{plan.paper_url}/health"), what="the paper exchange", seconds=60
         )
         kind = "recorded" if plan.data else "SYNTHETIC"
         display.say(
@@ -86,7 +86,8 @@ async def stop_stack(stack: RunningStack) -> None:
     stop_server(stack.plan.home)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether an address answers with success."""
     try:
         return httpx.get(url, timeout=1).is_success
     except httpx.HTTPError:

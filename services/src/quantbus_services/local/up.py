@@ -19,13 +19,14 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_services.local.display import Display
 from quantbus_services.local.folders import bot_user_data, check_port
 from quantbus_services.local.stack import StackPlan, validate_recipe
-from quantbus_services.local.stack_run import start_stack, stop_stack, write_addresses
+from quantbus_services.local.stack_run import answers, start_stack, stop_stack, write_addresses
 from quantbus_services.local.supervisor import ChildDied
 
 __all__ = ["detach", "local_plan", "run_up", "running_stacks", "take_down"]
 
 _PORTS = {"monitor": 8710, "paper exchange": 8711, "bot": 8712}
-_START_SECONDS = 120.0
+_START_SECONDS = 180.0
+_READY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
 
 
@@ -83,15 +84,18 @@ async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
     except (ChildDied, TimeoutError) as error:
         display.say(f"[bold red]{error}[/]", mark="[red]✗[/]")
         return 1
-    path = write_addresses(stack)
-    display.say(f"everything is started; addresses are in {path}")
     try:
+        # By then a process that cannot do what it was told to has said so and ended.
+        await stack.supervisor.wait_until(
+            lambda: answers(f"{plan.monitor_url}/readyz"), what="the monitor", seconds=_READY_SECONDS
+        )
+        display.say(f"everything is started; addresses are in {write_addresses(stack)}")
         await stack.supervisor.watch()
-    except ChildDied as error:
+    except (ChildDied, TimeoutError) as error:
         display.say(f"[bold red]{error}[/]", mark="[red]✗[/]")
         return 1
     finally:
-        path.unlink(missing_ok=True)
+        (plan.home / "stack.json").unlink(missing_ok=True)
         await asyncio.shield(stop_stack(stack))
     return 0
 

@@ -71,7 +71,15 @@ async def serve_app(app: FastAPI, bound: socket.socket) -> None:
 
 @contextlib.contextmanager
 def ready_file(path: Path | None, content: dict[str, object], ready: asyncio.Event) -> Iterator[None]:
-    """Write ``content`` to ``path`` as JSON once ``ready`` is set; remove it at the end."""
+    """Write ``content`` to ``path`` as JSON once ``ready`` is set; remove it at the end.
+
+    Raises
+    ------
+    ConfigError
+        If there is no folder for it.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise ConfigError(f"--ready-file: expected a path in a folder that exists, found {str(path)!r}")
 
     async def write() -> None:
         await ready.wait()

@@ -94,6 +94,11 @@ def ready_file(path: Path | None) -> Iterator[Callable[..., None]]:
     """Give a function that writes its keyword arguments as JSON to ``path``.
 
     The file is there only while the server serves: one that a killed server left is removed at once.
+
+    Raises
+    ------
+    ConfigError
+        If there can be no file at ``path``.
     """
 
     def write(**facts: object) -> None:
@@ -104,8 +109,13 @@ def ready_file(path: Path | None) -> Iterator[Callable[..., None]]:
         unfinished.replace(path)
 
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"--ready-file: expected a path that can be written, found {str(path)!r} ({error.strerror})"
+            ) from None
     try:
         yield write
     finally:
