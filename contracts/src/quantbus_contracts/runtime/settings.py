@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
@@ -151,7 +151,7 @@ class HomeSettings(ProcessSettings):
     """Where running processes keep their files, and how they log."""
 
     home: Path = Path(".quantbus")
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_json: bool = False
 
 

@@ -1,7 +1,7 @@
 """Start child processes, notice at once when one dies, and end them all without leftovers.
 
-Each child leads a process group of its own, so that ending it ends what it started too; on Linux it is also told
-to die with its supervisor, however that ends. What children print goes to one log file each.
+Each child leads a process group of its own, so that ending it ends what it started too; on Linux it also
+dies with its supervisor, however that ends. What children print goes to one log file each.
 """
 
 import asyncio
@@ -142,12 +142,12 @@ def _send(child: Child, number: signal.Signals) -> None:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Return what the child runs before it becomes its program: ask the kernel for SIGTERM at our death."""
+    """Return what the child runs before it becomes its program: ask the kernel to end it at our death."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
 
     def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     return ask
