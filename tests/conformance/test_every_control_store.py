@@ -1,12 +1,13 @@
 """The laws of controls; the in-memory fake and the real store run the same tests."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pymongo.errors import WriteError
 
-from quantbus_contracts.mongo.client import Connection
-from quantbus_contracts.mongo.controls import ControlStore
+from quantbus_contracts.mongo.client import AsyncConnection, Connection
+from quantbus_contracts.mongo.controls import AsyncControlStore, ControlStore
 from quantbus_contracts.policy import active_controls, strictest_control
 from quantbus_contracts.schema import Control, ControlKind
 from quantbus_contracts.testing import FakeControlStore
@@ -86,3 +87,36 @@ def test_the_most_restrictive_of_what_was_set_wins(store: Any) -> None:
     btc = strictest_control(snapshot.controls, snapshot.now, strategy_id="demo", pair="BTC/USDT")
     eth = strictest_control(snapshot.controls, snapshot.now, strategy_id="demo", pair="ETH/USDT")
     assert (btc and btc.kind, eth and eth.kind) == (ControlKind.FLATTEN, ControlKind.BLOCK)
+
+
+@pytest.mark.integration
+async def test_the_asynchronous_store_says_and_does_the_same(async_connection: AsyncConnection) -> None:
+    store = AsyncControlStore(async_connection)
+    now = (await store.snapshot()).now
+    control = make_control(now)
+    await store.put(control)
+    assert (await store.snapshot()).controls == (control,)
+    assert await store.lift(control.scope, control.source, by="me")
+    assert not await store.lift(control.scope, control.source, by="me")
+    assert [item.is_active(now) for item in (await store.snapshot()).controls] == [True]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scope": "venue:x"},
+        {"scope": "pair:BTCUSDT"},
+        {"kind": "explode"},
+        {"reason": "  "},
+        {"expires_at": datetime(2000, 1, 1, tzinfo=UTC)},
+        {"unknown": 1},
+    ],
+)
+def test_the_database_refuses_what_goes_past_the_model(connection: Connection, wrong: dict[str, Any]) -> None:
+    now = connection.server_now()
+    raw = connection.client[connection.names.of("controls")]["controls"]
+    row = make_control(now).model_dump(exclude_none=True) | {"kind": "halt", "_id": "x"}
+    with pytest.raises(WriteError):
+        raw.insert_one(row | wrong)
+    raw.insert_one(row)

@@ -313,18 +313,6 @@ class TestExport:
         assert [row["ts"] for row in done.lines] == ["2026-01-05T12:01:00Z", "2026-01-05T12:02:00Z"]
         assert done.lines[0]["version"] == 1
 
-    def test_parquet_goes_through_a_pipe(self, quantbus: Run, bus: SignalBus, tmp_path: Path) -> None:
-        bus.publish([make_signal()])
-        done = subprocess.run(
-            [QUANTBUS, "signals", "export", "--format", "parquet", "--as-given"],
-            env=environment_of(bus.connection.settings),
-            stdout=subprocess.PIPE,
-            timeout=60,
-            check=True,
-        )
-        (tmp_path / "out.parquet").write_bytes(done.stdout)
-        assert quantbus("signals", "publish", "out.parquet", "--json").json["unchanged"] == 1
-
     def test_a_row_that_is_no_signal_is_told_and_left_out(self, quantbus: Run, bus: SignalBus) -> None:
         bus.publish([make_signal()])
         bus.connection.client[bus.connection.names.of("crypto_signals")].command(

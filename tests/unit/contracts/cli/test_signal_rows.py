@@ -2,8 +2,10 @@
 
 import io
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pyarrow import parquet
@@ -70,6 +72,20 @@ def test_a_file_that_breaks_off_leaves_what_was_there(tmp_path: Path, form: Form
         write_rows(broken(), columns(), form, path)  # type: ignore[arg-type]
     assert path.read_text() == "former"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_parquet_goes_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def tell(self) -> int:
+            raise OSError("a pipe has no position")
+
+    pipe = Pipe()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=pipe))
+    write_rows((flat(item, as_json=False) for item in SIGNALS), columns(), "parquet", None)
+    assert parquet.read_table(io.BytesIO(pipe.getvalue())).num_rows == 2
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
