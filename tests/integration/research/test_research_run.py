@@ -110,7 +110,9 @@ def test_recorded_bars_make_backfill(stocked: Connection, tmp_path: Path) -> Non
     report = run(stocked, tmp_path, as_of=as_of)
     assert report.inference.bar == as_of - MINUTE.delta
     assert {row.signal.origin for row in signals(stocked)} == {"backfill"}
-    assert StrategyStore(stocked).all() == []
+    [declared] = StrategyStore(stocked).all()
+    assert declared.cadence_bars is None, "what is said about the past promises nothing about bars to come"
+    assert declared.pairs == ("BTC/USDT", "ETH/USDT")
 
 
 class Desk:

@@ -39,8 +39,9 @@ class FakeSink:
     def publish(self, rows: Sequence[Signal]) -> PublishReport:
         return self.signals.publish(rows)
 
-    def declare(self, strategy: Strategy) -> None:
-        self.strategies.declare(strategy)
+    def declare(self, strategy: Strategy, *, first_only: bool = False) -> None:
+        if not first_only or self.strategies.get(strategy.strategy_id) is None:
+            self.strategies.declare(strategy)
 
     def record_run(self, run: PublishRun) -> None:
         self.signals.record_run(run)

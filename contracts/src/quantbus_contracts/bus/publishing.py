@@ -127,9 +127,11 @@ class Desk:
         ending.notes.append(f"declared by this batch: {_told(declaration.strategy)}")
         return declaration
 
-    def declare(self, strategy: Strategy) -> Steps[None]:
-        """Make a declaration the one that stands."""
-        self.registry.note((yield from declare(strategy, self.author)))
+    def declare(self, strategy: Strategy, *, first_only: bool = False) -> Steps[None]:
+        """Make a declaration the one that stands; with ``first_only`` only where none does."""
+        if first_only and (yield from self.registry.look_up([strategy.strategy_id])):
+            return
+        self.registry.note((yield from declare(strategy, self.author, first_only=first_only)))
 
     def declaration(self, strategy_id: str) -> Steps[Declaration | None]:
         """Return the declaration that stands, asked for now."""

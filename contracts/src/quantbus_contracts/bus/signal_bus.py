@@ -173,9 +173,12 @@ class SignalBus(_Bus):
         """Return one signal with its history; None if unknown."""
         return self.connection.run(signal_reader.get(signal_id))
 
-    def declare(self, strategy: Strategy) -> None:
-        """Store a strategy's declaration, or replace it: the next version, with a row in the audit."""
-        self.connection.run(self._desk.declare(strategy))
+    def declare(self, strategy: Strategy, *, first_only: bool = False) -> None:
+        """Store a strategy's declaration, or replace it: the next version, with a row in the audit.
+
+        With ``first_only`` a declaration that stands is left as it is.
+        """
+        self.connection.run(self._desk.declare(strategy, first_only=first_only))
 
     def declaration(self, strategy_id: str) -> Declaration | None:
         """Return the declaration that stands, with its version; None if there is none."""
@@ -259,9 +262,9 @@ class AsyncSignalBus(_Bus):
         """Return one signal with its history; None if unknown."""
         return await self.connection.run(signal_reader.get(signal_id))
 
-    async def declare(self, strategy: Strategy) -> None:
+    async def declare(self, strategy: Strategy, *, first_only: bool = False) -> None:
         """Store a strategy's declaration, or replace it; see `SignalBus.declare`."""
-        await self.connection.run(self._desk.declare(strategy))
+        await self.connection.run(self._desk.declare(strategy, first_only=first_only))
 
     async def declaration(self, strategy_id: str) -> Declaration | None:
         """Return the declaration that stands, with its version; None if there is none."""

@@ -20,8 +20,8 @@ class SignalSink(Protocol):
         """Publish signals; the same rows again change nothing."""
         ...
 
-    def declare(self, strategy: Strategy) -> None:
-        """Store or replace a strategy's declaration."""
+    def declare(self, strategy: Strategy, *, first_only: bool = False) -> None:
+        """Store or replace a strategy's declaration; with ``first_only`` one that stands is left as it is."""
         ...
 
     def record_run(self, run: PublishRun) -> None:

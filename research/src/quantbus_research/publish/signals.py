@@ -65,8 +65,11 @@ def to_signals(
     ]
 
 
-def declaration_of(recipe: Recipe) -> Strategy:
-    """Return what the recipe promises: a word (or an evaluation) at every bar, within half a bar."""
+def declaration_of(recipe: Recipe, *, live: bool = True) -> Strategy:
+    """Return what the recipe promises: a word (or an evaluation) at every bar, within half a bar.
+
+    What is said about the past alone promises that for no bar to come.
+    """
     market = recipe.market
     return Strategy(
         strategy_id=recipe.strategy_id,
@@ -74,6 +77,6 @@ def declaration_of(recipe: Recipe) -> Strategy:
         market_type=market.instruments[0].market_type,
         timeframe=market.timeframe,
         pairs=market.pairs,
-        cadence_bars=1,
+        cadence_bars=1 if live else None,
         note=" ".join(recipe.description.split()),
     )

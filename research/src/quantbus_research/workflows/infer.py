@@ -74,6 +74,8 @@ def infer(session: Session, trained: Trained, bar: datetime, *, origin: Origin, 
     signals = without_live_rows(said, session.history, timeframe, bar, origin)
     if declare:
         session.sink.declare(declaration_of(recipe))
+    elif signals:
+        session.sink.declare(declaration_of(recipe, live=False), first_only=True)
     report = session.sink.publish(signals) if signals else PublishReport()
     if report.unknown:
         raise BusUnavailable(f"{report.unknown} of {len(signals)} signals were not confirmed; publish again")

@@ -121,12 +121,12 @@ def test_a_round_trip_takes_as_many_bars_as_the_recipe_says(world: World) -> Non
     assert "enter_long" in [action for bar, action in actions.items() if left < bar <= left + 1]
 
 
-def test_a_past_moment_publishes_backfill_and_declares_nothing(world: World) -> None:
+def test_a_past_moment_publishes_backfill_and_promises_nothing(world: World) -> None:
     as_of = START + timedelta(minutes=150, seconds=59)
     report = run_once(world.session, as_of=as_of)
     assert world.said()[149][1] == "backfill"
     assert report.trained.manifest.data.last_open_time < as_of
-    assert world.sink.strategies.standing == {}
+    assert world.sink.strategies.standing["demo"].strategy.cadence_bars is None
 
 
 def test_a_past_moment_never_rewrites_what_was_said_live(world: World) -> None:
