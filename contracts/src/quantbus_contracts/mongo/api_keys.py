@@ -26,7 +26,7 @@ def _add(key: ApiKey) -> Steps[None]:
 
 
 def _get(key_id: str) -> Steps[ApiKey | None]:
-    rows = yield find(COLLECTION, {"_id": key_id}, {"_id": 0}, limit=1)
+    rows = yield find(COLLECTION, {"_id": {"$eq": key_id}}, {"_id": 0}, limit=1)
     return ApiKey(**rows[0]) if rows else None
 
 
@@ -36,7 +36,7 @@ def _all() -> Steps[list[ApiKey]]:
 
 
 def _revoke(key_id: str) -> Steps[bool]:
-    result = yield Call(COLLECTION, "update_one", ({"_id": key_id}, revocation_pipeline()))
+    result = yield Call(COLLECTION, "update_one", ({"_id": {"$eq": key_id}}, revocation_pipeline()))
     return bool(result.matched_count)
 
 

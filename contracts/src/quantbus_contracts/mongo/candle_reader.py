@@ -27,7 +27,7 @@ def _bound(timeframe: Timeframe, moment: datetime) -> datetime | str:
 def range_query(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> Row:
     """Return the filter for the bars of a symbol that open in ``[start, end)``."""
     bounds = {"$gte": _bound(timeframe, start), "$lt": _bound(timeframe, end)}
-    return {"symbol": symbol, _when(timeframe): bounds}
+    return {"symbol": {"$eq": symbol}, _when(timeframe): bounds}
 
 
 def _candles(
@@ -65,7 +65,7 @@ def _open_time(row: Row, timeframe: Timeframe) -> datetime:
 def _last_open_time(symbol: str, timeframe: Timeframe) -> Steps[datetime | None]:
     when = _when(timeframe)
     rows = yield find(
-        candle_collection(timeframe), {"symbol": symbol}, {when: 1, "_id": 0}, sort=[(when, -1)], limit=1
+        candle_collection(timeframe), {"symbol": {"$eq": symbol}}, {when: 1, "_id": 0}, sort=[(when, -1)], limit=1
     )
     return _open_time(rows[0], timeframe) if rows else None
 

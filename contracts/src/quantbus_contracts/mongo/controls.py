@@ -31,7 +31,7 @@ def _lift(scope: str, source: str, by: str) -> Steps[bool]:
         COLLECTION,
         [
             UpdateOne(
-                {"scope": scope, "source": source, "$or": [without_end, in_force]},
+                {"scope": {"$eq": scope}, "source": {"$eq": source}, "$or": [without_end, in_force]},
                 # A control set by a clock a little ahead of the server's still ends no earlier than it began.
                 [{"$set": {"expires_at": {"$max": ["$$NOW", "$at"]}, "lifted_by": {"$literal": by}}}],
             )

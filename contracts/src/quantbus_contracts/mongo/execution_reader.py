@@ -17,7 +17,7 @@ def _since(
 ) -> Steps[list[Execution]]:
     query: Row = {"seen_at": {"$gte": moment}}
     if consumer_id is not None:
-        query["consumer_id"] = consumer_id
+        query["consumer_id"] = {"$eq": consumer_id}
     if states is not None:
         query["state"] = {"$in": [state.value for state in states]}
     rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("seen_at", 1)], batch_size=5_000)
@@ -25,7 +25,7 @@ def _since(
 
 
 def _of_signal(signal_id: str) -> Steps[list[Execution]]:
-    rows = yield find(COLLECTION, {"signal_id": signal_id}, {"_id": 0}, sort=[("consumer_id", 1)])
+    rows = yield find(COLLECTION, {"signal_id": {"$eq": signal_id}}, {"_id": 0}, sort=[("consumer_id", 1)])
     return [Execution(**row) for row in rows]
 
 

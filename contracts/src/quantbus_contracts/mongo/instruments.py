@@ -19,7 +19,7 @@ def _write(instruments: Iterable[Instrument]) -> Steps[int]:
 
 
 def _all(venue: str | None) -> Steps[list[Instrument]]:
-    rows = yield find(COLLECTION, {"venue": venue} if venue else {}, None, sort=[("symbol", 1)])
+    rows = yield find(COLLECTION, {"venue": {"$eq": venue}} if venue else {}, None, sort=[("symbol", 1)])
     return [instrument_from_row(row) for row in rows]
 
 

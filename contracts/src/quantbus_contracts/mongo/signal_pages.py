@@ -64,13 +64,13 @@ def _match(query: PageQuery, *, each_pair_once: bool) -> Row:
         clauses.append({"ts": {"$lt": query.end}})
     if query.after is not None:
         next_pair = {"pair": {"$gt": query.after.pair}}
-        same_pair = {"pair": query.after.pair, "ts": {"$lt": query.after.ts}}
+        same_pair = {"pair": {"$eq": query.after.pair}, "ts": {"$lt": query.after.ts}}
         clauses.append(next_pair if each_pair_once else {"$or": [next_pair, same_pair]})
     if query.as_of is not None:  # it existed if any revision did, and the first is the earliest
         stood = {"$lte": query.as_of}
         clauses.append({"$or": [{"available_at": stood}, {"history.0.available_at": stood}]})
     return {
-        "strategy_id": query.strategy_id,
+        "strategy_id": {"$eq": query.strategy_id},
         "timeframe": query.timeframe.name,
         **({"$and": clauses} if clauses else {}),
     }
