@@ -116,7 +116,7 @@ def test_a_hook_is_good_for_its_strategy_only(gateway: Gateway) -> None:
         ({"market_position": "up"}, "market_position"),
         ({"prev_market_position": None}, "prev_market_position"),
         ({"action": "enter_long"}, "action"),
-        ({"market_position": None, "prev_market_position": None}, ""),
+        ({"market_position": None, "prev_market_position": None}, "score"),
         ({"contracts": 5}, "contracts"),
         ({"note": {"$ne": None}}, "note"),
     ],

@@ -10,7 +10,8 @@ from quantbus_services.gateway.errors import add_error_handlers, problems
 from quantbus_services.gateway.guard import Guard
 from quantbus_services.gateway.hook_routes import hook_routes
 from quantbus_services.gateway.parts import Parts
-from quantbus_services.gateway.signal_routes import signal_routes
+from quantbus_services.gateway.publish_routes import publish_routes
+from quantbus_services.gateway.read_routes import read_routes
 
 __all__ = ["create_app"]
 
@@ -42,7 +43,8 @@ def create_app(parts: Parts, *, version: str) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(signal_routes(parts))
+    app.include_router(publish_routes(parts))
+    app.include_router(read_routes(parts))
     app.include_router(hook_routes(parts))
     app.include_router(_probes(parts))
     app.add_middleware(

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from quantbus_contracts.errors import UnknownInstrument
 from quantbus_services.gateway.body import read_json, refuse_secrets
+from quantbus_services.gateway.door import OF_ANY, OF_BODIES
 from quantbus_services.gateway.errors import ApiError, Code, problems
 from quantbus_services.gateway.gate import client_of
 from quantbus_services.gateway.parts import Parts
@@ -48,17 +49,7 @@ def hook_routes(parts: Parts) -> APIRouter:
     @router.post(
         "/tradingview/{strategy_id}",
         response_model=Report,
-        responses=problems(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.REQUEST_TIMEOUT,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        responses=problems(*OF_BODIES, *OF_ANY),
         openapi_extra=_body_schema(),
     )
     async def tradingview(request: Request, strategy_id: StrategyPath) -> JSONResponse:
