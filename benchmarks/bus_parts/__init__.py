@@ -1,0 +1,1 @@
+"""The parts of the bus benchmark: what is measured, and beside what."""
