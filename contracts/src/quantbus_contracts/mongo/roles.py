@@ -24,6 +24,7 @@ __all__ = [
     "mongo_name",
     "privileges_of",
     "role_command",
+    "roles_table",
 ]
 
 Role = Literal["ingest", "research", "gateway", "executor", "account", "monitor", "operator", "migrate"]
@@ -177,3 +178,20 @@ def access_control_enforced(connection: Connection) -> bool:
     return (
         security.get("authorization") == "enabled" or "keyFile" in security or "clusterAuthMode" in security
     )
+
+
+def roles_table(specs: Iterable[CollectionSpec] = COLLECTIONS) -> str:
+    """Return who may do what as a Markdown table: r read and watch, a add, c change, l lay out; nobody removes."""
+    letters = {"find": "r", "insert": "a", "update": "c", "createIndex": "l"}
+    lines = ["| collection | " + " | ".join(ROLES) + " |", "|---|" + "---|" * len(ROLES)]
+    rows: dict[str, list[str]] = {}
+    for spec in specs:
+        name = (
+            "`crypto_market`, `crypto_market_*`"
+            if spec.name.startswith("crypto_market")
+            else f"`{spec.name}`"
+        )
+        held = [collection_actions(role, spec) for role in ROLES]
+        rows[name] = ["".join(letter for action, letter in letters.items() if action in may) for may in held]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
+    return "\n".join(lines)
