@@ -199,8 +199,8 @@ def test_the_process_is_ready_beats_and_stops_quickly(
     with running_gateway(mongo_settings, tmp_path, instance="other") as gateway:
         assert gateway.http.get("/healthz").json() == {"alive": True}
         assert gateway.http.get("/readyz").json() == {"ready": True}
-        beats = HeartbeatStore(connection).all()
-        assert [(beat.process, beat.instance) for beat in beats] == [("gateway", "other")]
+        beats = [beat.key for beat in HeartbeatStore(connection).all()]
+        assert ("gateway", "other") in beats
         assert gateway.metric("quantbus_bus_up") == 1
         assert gateway.stop() < 5
         assert gateway.process.returncode == 0
