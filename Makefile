@@ -29,7 +29,7 @@ demo: setup ## See it work: one candle in, one order out, in about three minutes
 	@$(RUN) quantbus demo $(ARGS)
 
 test: setup ## Unit, conformance, architecture and integration tests, with a real mongod (under 10 minutes)
-	@$(PYTEST) -m "not e2e and not soak" $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak" $(ARGS)
 
 e2e: setup ## The real bot against the paper exchange
 	@$(PYTEST) -m e2e tests/e2e $(ARGS)
