@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
 from quantbus_contracts import SignalBus
+from quantbus_contracts.bus.audit import verify
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.policy import TradingRules, entry_interval
@@ -72,6 +73,12 @@ bad_fields = st.sampled_from(
         {"valid_until": START - timedelta(days=1)},
         {"action": None},
         {"stop_price": -1.0},
+        {
+            "pair": "XRP/USDT",
+            "symbol": "BINANCE:XRPUSDT",
+        },  # from here on: what the declaration does not allow
+        {"pair": "BTC/USDT", "symbol": "OKX:BTCUSDT"},
+        {"timeframe": "30m"},
     ]
 )
 
@@ -341,6 +348,8 @@ class BusMachine(RuleBasedStateMachine):
         assert {key_of(item.signal) for item in found} == {
             key for key, said in self.model.revisions.items() if said
         }
+        report = verify(self.rig.connection, self.strategy_id)
+        assert report.ok, report
         kept = self.rig.connection.client[self.rig.connection.settings.signals_db]["crypto_signals_rejected"]
         count = kept.count_documents({"published_by": self.bus["one"].publisher})
         assert count == self.rejected, f"refused {self.rejected} rows, kept {count}"
