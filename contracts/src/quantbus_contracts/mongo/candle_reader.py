@@ -65,7 +65,11 @@ def _open_time(row: Row, timeframe: Timeframe) -> datetime:
 def _last_open_time(symbol: str, timeframe: Timeframe) -> Steps[datetime | None]:
     when = _when(timeframe)
     rows = yield find(
-        candle_collection(timeframe), {"symbol": {"$eq": symbol}}, {when: 1, "_id": 0}, sort=[(when, -1)], limit=1
+        candle_collection(timeframe),
+        {"symbol": {"$eq": symbol}},
+        {when: 1, "_id": 0},
+        sort=[(when, -1)],
+        limit=1,
     )
     return _open_time(rows[0], timeframe) if rows else None
 
