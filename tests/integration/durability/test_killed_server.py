@@ -20,9 +20,9 @@ def test_no_acknowledged_row_is_lost_or_applied_twice_when_the_server_is_killed(
             BusPublisher(0, settings, timeout_seconds=1.0),
             BusPublisher(1, settings, timeout_seconds=20.0),
         ]
-        kill_under_load(replica_set, [*publishers], kills=KILLS, seed=1)
+        met = kill_under_load(replica_set, [*publishers], kills=KILLS, seed=1)
         found = verdict(publishers, settings)
-    assert sum(publisher.diary.interrupted for publisher in publishers) > 0, "no kill hit a publisher"
+    assert met > 0, "no kill met a publisher in the middle of a batch"
     assert found.acknowledged > 1_000
     assert (found.lost, found.twice) == (0, 0)
 
