@@ -12,7 +12,7 @@ MEMBERS := contracts services research executor
 SOURCES := $(foreach member,$(MEMBERS),$(member)/src)
 CODE := $(SOURCES) executor/user_data/strategies tests benchmarks
 
-.PHONY: help setup demo test e2e soak pandas3 bench lint type arch check fmt up down logs clean
+.PHONY: help setup demo test e2e proofs soak pandas3 bench lint type arch check fmt up down logs clean
 
 help: ## Print this help
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,10 +29,13 @@ demo: setup ## See it work: one candle in, one order out, in about three minutes
 	@$(RUN) quantbus demo $(ARGS)
 
 test: setup ## Unit, conformance, architecture and integration tests, with a real mongod (under 10 minutes)
-	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak" $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak and not proof" $(ARGS)
 
 e2e: setup ## The real bot against the paper exchange
 	@$(PYTEST) -m e2e tests/e2e $(ARGS)
+
+proofs: setup ## Kill servers, break networks, fuzz the gateway, hold the bus against a model (a few minutes)
+	@$(PYTEST) -n 2 --dist loadfile -m "proof and not soak" $(ARGS)
 
 soak: setup ## Long failure runs
 	@$(PYTEST) -m soak --timeout=7200 $(ARGS)

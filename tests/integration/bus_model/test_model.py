@@ -11,7 +11,7 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.schema import signal
 from tests.integration.bus_model.machine import BusMachine, Rig
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.proof, pytest.mark.integration, pytest.mark.timeout(300)]
 STEPS = 1_000
 
 

@@ -88,6 +88,7 @@ def test_data_survives_a_restart_on_another_port(home: Path) -> None:
         initialise(connection)
     stop_server(home)
     with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         squatter.bind(("127.0.0.1", first.port))
         squatter.listen()
         second = start_server(home)

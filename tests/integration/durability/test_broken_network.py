@@ -22,7 +22,7 @@ from quantbus_contracts.timeframe import Timeframe
 from tests.fixtures.bus_load import scores_of
 from tests.fixtures.tcp_proxy import Direction, Fault, TcpProxy, running_proxy
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 TIMEOUT_SECONDS = 1.0
 LONGEST_SECONDS = 14.0

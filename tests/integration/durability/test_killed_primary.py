@@ -14,7 +14,7 @@ from tests.fixtures.bus_load import (
 )
 from tests.fixtures.own_mongod import TEST_COMMANDS, ReplicaSet, running_set
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 KILLS = 2
 LONGEST_WRITE_GAP_SECONDS = 5.0
 

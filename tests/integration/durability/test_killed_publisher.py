@@ -15,7 +15,7 @@ from quantbus_contracts.mongo.documents import signal_from_row
 from tests.fixtures.bus_load import check_audit, scores_of
 from tests.fixtures.victim import plan, publish_all
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 ROOT = Path(__file__).resolve().parents[3]
 ROUNDS, KILLS_PER_ROUND, ROWS = 2, 3, 6_000
 

@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures.bus_load import BusPublisher, NaivePublisher, declare_load, kill_under_load, verdict
 from tests.fixtures.own_mongod import running_set
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 KILLS = 5
 
 

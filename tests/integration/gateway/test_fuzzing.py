@@ -5,7 +5,7 @@ import pytest
 from tests.integration.gateway.fuzzing import fuzz
 from tests.integration.gateway.running import Gateway
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 
 
 def test_made_up_requests_are_answered_as_the_openapi_says(gateway: Gateway) -> None:

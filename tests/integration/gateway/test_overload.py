@@ -8,7 +8,7 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from tests.integration.gateway.overload import overload
 from tests.integration.gateway.running import running_gateway
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.proof, pytest.mark.integration]
 
 
 async def test_ten_times_the_rate_leaves_the_allowed_calls_served(

@@ -112,7 +112,7 @@ def test_backfill_then_live_keep_the_series_whole_and_current(
     newest = 'quantbus_candle_last_timestamp_seconds{symbol="BINANCE:BTCUSDT",timeframe="1m"}'
     assert figures[newest] == opened.timestamp()
     beats = HeartbeatStore(connection)
-    await_true(lambda: [beat.detail["series"] for beat in beats.all()] == [1], seconds=20)
+    await_true(lambda: [beat.detail.get("series") for beat in beats.all()] == [1], seconds=20)
     [beat] = beats.all()
     assert (beat.process, beat.instance) == ("ingestion", "main")
 
