@@ -259,7 +259,7 @@ def test_a_loop_publishes_each_bar_soon_after_it_arrives_and_stops_when_told(
     (found,) = reader.runs("demo", MINUTE, following, following + MINUTE.delta)
     assert found.evaluated_at - arrived < timedelta(seconds=2)
     assert found.pairs_evaluated == 2
-    assert 'quantbus_research_bars_total{outcome="evaluated"}' in metrics_of(port)
+    wait_until(lambda: 'quantbus_research_bars_total{outcome="evaluated"}' in metrics_of(port), 10)
     beat = next(item for item in HeartbeatStore(connection).all() if item.process == "research")
     assert beat.instance == "demo"
     assert SystemClock().now() - beat.at < timedelta(seconds=15)
