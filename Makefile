@@ -41,7 +41,7 @@ soak: setup ## Long failure runs
 	@$(PYTEST) -m soak --timeout=7200 $(ARGS)
 
 pandas3: $(filter .tools/bin/uv,$(UV)) ## Contracts and executor beside pandas 3, which a stock Freqtrade brings
-	@$(UV) run --isolated --no-project --quiet --with './contracts[mongo,runtime,cli,frames,embedded]' --with ./executor \
+	@$(UV) run --isolated --no-project --quiet --with-editable './contracts[mongo,runtime,cli,frames,embedded]' --with-editable ./executor \
 	  --with 'pandas>=3' --with pytest --with pytest-asyncio --with pytest-timeout --with hypothesis \
 	  python -m pytest -q -p no:cacheprovider tests/unit/executor tests/unit/contracts/test_candle.py \
 	  tests/unit/contracts/policy tests/conformance/test_every_store.py --ignore tests/unit/executor/test_botconfig.py
