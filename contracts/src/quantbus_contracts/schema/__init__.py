@@ -2,9 +2,10 @@
 
 from quantbus_contracts.schema._base import Document
 from quantbus_contracts.schema.audit import AuditFinding, AuditReport, FindingKind
-from quantbus_contracts.schema.candle import Candle, CandleKey, ohlcv_fault
+from quantbus_contracts.schema.candle import Candle, CandleKey, CandleRevision, CandleValues, ohlcv_fault
 from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
+from quantbus_contracts.schema.gap import BROKEN_GAPS, Disagreement, DisagreementKind, Gap, GapState
 from quantbus_contracts.schema.heartbeat import Heartbeat
 from quantbus_contracts.schema.report import CandleReport, PublishReport, Rejection
 from quantbus_contracts.schema.signal import (
@@ -20,6 +21,7 @@ from quantbus_contracts.schema.signal import (
 from quantbus_contracts.schema.strategy import Contradiction, Declaration, PublishRun, Strategy
 
 __all__ = [
+    "BROKEN_GAPS",
     "CONTENT_FIELDS",
     "FINAL_STATES",
     "Action",
@@ -28,14 +30,20 @@ __all__ = [
     "Candle",
     "CandleKey",
     "CandleReport",
+    "CandleRevision",
+    "CandleValues",
     "Contradiction",
     "Control",
     "ControlKind",
     "Declaration",
+    "Disagreement",
+    "DisagreementKind",
     "Document",
     "Execution",
     "ExecutionState",
     "FindingKind",
+    "Gap",
+    "GapState",
     "Heartbeat",
     "Origin",
     "PublishReport",
