@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from typing import Literal, Self
+from functools import lru_cache
+from typing import Literal
 
 from quantbus_contracts.errors import UnknownInstrument
 
@@ -63,7 +64,7 @@ class Instrument:
             raise UnknownInstrument(f"expected an expiry for dated futures only, found {self.expiry!r}")
 
     @classmethod
-    def from_pair(cls, venue: str, pair: str) -> Self:
+    def from_pair(cls, venue: str, pair: str) -> "Instrument":
         """Read a Freqtrade pair or ccxt symbol: ``BTC/USDT``, ``BTC/USDT:USDT``, ``BTC/USD:BTC-241227``.
 
         Raises
@@ -71,22 +72,7 @@ class Instrument:
         UnknownInstrument
             If ``pair`` has another form (options among them).
         """
-        match = _PAIR.fullmatch(pair)
-        if match is None:
-            raise UnknownInstrument(
-                f"expected BASE/QUOTE, BASE/QUOTE:SETTLE or BASE/QUOTE:SETTLE-YYMMDD, found {pair!r}",
-                field="pair",
-                value=pair,
-            )
-        expiry = match["expiry"]
-        return cls(
-            venue=venue.upper(),
-            market_type="spot" if not match["settle"] else "future" if expiry else "swap",
-            base=match["base"],
-            quote=match["quote"],
-            settle=match["settle"] or "",
-            expiry=datetime.strptime(expiry, "%y%m%d").replace(tzinfo=UTC).date() if expiry else None,
-        )
+        return _of_pair(venue, pair)
 
     @property
     def pair(self) -> str:
@@ -123,6 +109,26 @@ class Instrument:
     def aliases(self) -> frozenset[str]:
         """Further names people use; each resolves only where it is unique."""
         return frozenset({f"{self.venue}:{self._short_name}", f"{self.venue}:{self.pair}"})
+
+
+@lru_cache(maxsize=16_384)  # every signal that is built, from a publisher or from the bus, asks for it
+def _of_pair(venue: str, pair: str) -> Instrument:
+    match = _PAIR.fullmatch(pair)
+    if match is None:
+        raise UnknownInstrument(
+            f"expected BASE/QUOTE, BASE/QUOTE:SETTLE or BASE/QUOTE:SETTLE-YYMMDD, found {pair!r}",
+            field="pair",
+            value=pair,
+        )
+    expiry = match["expiry"]
+    return Instrument(
+        venue=venue.upper(),
+        market_type="spot" if not match["settle"] else "future" if expiry else "swap",
+        base=match["base"],
+        quote=match["quote"],
+        settle=match["settle"] or "",
+        expiry=datetime.strptime(expiry, "%y%m%d").replace(tzinfo=UTC).date() if expiry else None,
+    )
 
 
 class InstrumentCatalogue:

@@ -75,11 +75,11 @@ def test_the_hot_path_takes_one_question_for_a_replay_and_a_transaction_for_news
 
     monkeypatch.setattr(bus.connection, "_perform", count)
     bus.publish([make_signal(score=0.1)])
-    assert asked == ["aggregate crypto_signals"]
+    assert asked == ["aggregate signals_audit"]
     asked.clear()
     bus.publish([make_signal(score=0.1), make_signal(ts=NOON + timedelta(minutes=1))])
     transaction = ["begin", "insert_many signals_audit", "insert_many crypto_signals", "commit"]
-    assert asked == ["aggregate crypto_signals", *transaction]
+    assert asked == ["aggregate signals_audit", *transaction]
 
 
 def test_many_rows_are_many_bounded_batches(bus: SignalBus) -> None:

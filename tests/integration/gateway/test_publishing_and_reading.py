@@ -147,7 +147,7 @@ def test_a_range_is_read_to_its_end_by_following_cursors(gateway: Gateway, conne
         if "next_cursor" not in page:
             break
         asked["cursor"] = page["next_cursor"]
-    assert seen == [(pair, minute) for pair in ("BTC/USDT", "ETH/USDT") for minute in ("03", "02", "01")]
+    assert seen == [(pair, minute) for pair in ("BTC/USDT", "ETH/USDT") for minute in ("01", "02", "03")]
     one = client.get("/v1/signals", params={**asked, "cursor": "", "pair": "ETH/USDT"})
     assert one.status_code == 422
     del asked["cursor"]

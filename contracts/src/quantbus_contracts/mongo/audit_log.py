@@ -12,8 +12,7 @@ from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.errors import BusContended
 from quantbus_contracts.mongo.audit_rows import COLLECTION, Head
-from quantbus_contracts.mongo.server_clock import and_the_time
-from quantbus_contracts.mongo.steps import Call, Row, Steps, aggregate, insert_many, pause
+from quantbus_contracts.mongo.steps import Call, Row, Steps, aggregate, insert_many, pause, server_time
 
 __all__ = ["MOST_ATTEMPTS", "append", "back_off", "read_with_head"]
 
@@ -27,33 +26,26 @@ _DUPLICATE = 11000
 def read_with_head(
     collection: str, pipeline: list[Row], strategy_id: str
 ) -> Steps[tuple[list[Row], Head, datetime]]:
-    """Run a pipeline; return its rows, the head of the strategy's chain and the server's clock, in one question."""
+    """Run a pipeline; return its rows, the head of the strategy's chain and the server's clock, in one question.
+
+    The head comes first and carries the clock. Only a strategy without a chain, which nobody has declared yet,
+    costs a second question for it.
+    """
     rows: list[Row] = yield aggregate(
-        collection,
+        COLLECTION,
         [
-            *pipeline,
-            {
-                "$unionWith": {
-                    "coll": COLLECTION,
-                    "pipeline": [
-                        {"$match": {"strategy_id": {"$eq": strategy_id}}},
-                        {"$sort": {"seq": -1}},
-                        {"$limit": 1},
-                        {
-                            "$project": {
-                                "_id": 0,
-                                "head": {"seq": "$seq", "hash": "$hash", "declaration": "$declaration"},
-                            }
-                        },
-                    ],
-                }
-            },
-            and_the_time(COLLECTION),
+            {"$match": {"strategy_id": {"$eq": strategy_id}}},
+            {"$sort": {"seq": -1}},
+            {"$limit": 1},
+            {"$project": {"_id": 0, "seq": 1, "hash": 1, "declaration": 1, "now": "$$NOW"}},
+            {"$unionWith": {"coll": collection, "pipeline": pipeline}},
         ],
     )
-    now: datetime = rows.pop()["now"]
-    head = Head(**rows.pop()["head"]) if rows and "head" in rows[-1] else Head()
-    return rows, head, now
+    if rows and "now" in rows[0]:
+        head = rows.pop(0)
+        now: datetime = head.pop("now")
+        return rows, Head(**head), now
+    return rows, Head(), (yield server_time())
 
 
 def append(row: Row) -> Steps[None]:

@@ -45,7 +45,7 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class SignalPage:
-    """Signals by pair, the newest bar of a pair first; ``after`` continues, None at the end.
+    """Signals by pair, the oldest bar of a pair first; ``after`` continues, None at the end.
 
     They carry no history, unless they were read as of a moment: then what came before that.
     """
@@ -64,7 +64,7 @@ def _match(query: PageQuery, *, each_pair_once: bool) -> Row:
         clauses.append({"ts": {"$lt": query.end}})
     if query.after is not None:
         next_pair = {"pair": {"$gt": query.after.pair}}
-        same_pair = {"pair": {"$eq": query.after.pair}, "ts": {"$lt": query.after.ts}}
+        same_pair = {"pair": {"$eq": query.after.pair}, "ts": {"$gt": query.after.ts}}
         clauses.append(next_pair if each_pair_once else {"$or": [next_pair, same_pair]})
     if query.as_of is not None:  # it existed if any revision did, and the first is the earliest
         stood = {"$lte": query.as_of}
@@ -80,7 +80,7 @@ def latest_pipeline(query: PageQuery) -> list[Row]:
     """Return the pipeline for each pair's newest signal; sorted and grouped so that the index can jump."""
     return [
         {"$match": _match(query, each_pair_once=True)},
-        {"$sort": {"pair": 1, "ts": -1}},
+        {"$sort": {"pair": -1, "ts": -1}},  # the unique key backwards
         {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
         {"$sort": {"_id": 1}},
         {"$limit": query.limit + 1},
@@ -99,7 +99,7 @@ def _span(query: PageQuery) -> Steps[SignalPage]:
         COLLECTION,
         _match(query, each_pair_once=False),
         None if query.as_of else {"history": 0},
-        sort=[("pair", 1), ("ts", -1)],
+        sort=[("pair", 1), ("ts", 1)],
         limit=query.limit + 1,
     )
     return _page(rows, query)

@@ -32,8 +32,8 @@ def newest_pipeline(
 ) -> list[Row]:
     """Return the pipeline for each pair's newest signal (of any pair where None), and the server's clock.
 
-    The sort follows the index right after the match and the group takes one field and ``$first``, so that the
-    server jumps from pair to pair instead of reading them all.
+    The sort follows the unique key backwards, right after the match, and the group takes one field and ``$first``,
+    so that the server jumps from pair to pair instead of reading them all.
     """
     match = _of(strategy_id, timeframe, pairs)
     bounds = {"$gte": since, "$lte": until}
@@ -41,7 +41,7 @@ def newest_pipeline(
         match["ts"] = {operator: bound for operator, bound in bounds.items() if bound is not None}
     return [
         {"$match": match},
-        {"$sort": {"pair": 1, "ts": -1}},
+        {"$sort": {"pair": -1, "ts": -1}},
         {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
         {"$unset": "newest.history"},
         and_the_time(COLLECTION),
@@ -60,7 +60,7 @@ def shown_pipeline(
     stood = {"$lte": moment}
     return [
         {"$match": match},
-        {"$sort": {"pair": 1, "ts": -1}},
+        {"$sort": {"pair": -1, "ts": -1}},
         {"$group": {"_id": "$pair", "newest": {"$first": "$ts"}}},
         {
             "$lookup": {

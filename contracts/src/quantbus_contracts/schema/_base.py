@@ -18,6 +18,8 @@ class Document(BaseModel):
 
 
 def _to_utc_milliseconds(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC and moment.microsecond % 1_000 == 0:
+        return moment
     if moment.tzinfo is None or moment.utcoffset() is None:
         raise ValueError(f"expected an aware datetime, found the naive {moment.isoformat()}")
     return truncate_to_milliseconds(

@@ -60,7 +60,7 @@ Pairs = Annotated[
 View = Annotated[
     Literal["latest", "range"],
     Query(
-        description="`latest`: the newest signal of each pair; `range`: all, the newest first in each pair."
+        description="`latest`: the newest signal of each pair; `range`: all, the oldest first in each pair."
     ),
 ]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
