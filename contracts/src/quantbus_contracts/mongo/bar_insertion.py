@@ -20,8 +20,9 @@ __all__ = ["insert_bars"]
 
 _DUPLICATE = 11000
 _ROWS_AT_ONCE = 5_000  # a transaction must end well within the server's limit, three seconds where it is ours
-_ATTEMPTS = 8
-_PAUSE_SECONDS = 0.02
+# Eleven seconds outlast a writer that died inside its transaction, which our servers give up on after three.
+_ATTEMPTS = 60
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.2
 
 
 def insert_bars(
@@ -73,7 +74,7 @@ def _insert_past(
         except BusContended:
             if attempt == _ATTEMPTS:
                 raise
-        yield pause(_PAUSE_SECONDS * attempt)
+        yield pause(min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * attempt))
         present = yield find(collection, {"_id": {"$in": [row["_id"] for row in rows.values()]}}, {"_id": 1})
         found = {row["_id"] for row in present}
     return [row for row in rows.values() if row["_id"] in found]

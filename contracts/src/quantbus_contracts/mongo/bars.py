@@ -2,7 +2,10 @@
 
 from datetime import datetime
 
-__all__ = ["Bar"]
+__all__ = ["VALUES", "Bar"]
 
 Bar = tuple[datetime, float, float, float, float, float]
 """Open time (UTC), open, high, low, close, volume."""
+
+VALUES = ("open", "high", "low", "close", "volume")
+"""The fields of a stored bar that a later fetch may correct."""

@@ -2,6 +2,8 @@
 
 One upsert is one storage transaction, while inserts are grouped; finding the keys of a range first and
 inserting only what is missing is several times faster than upserting everything, and a replay writes nothing.
+A correction and its row in ``crypto_market_revisions`` are one transaction; see
+`quantbus_contracts.mongo.candle_revisions`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,14 +11,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError
-
 from quantbus_contracts.collections import candle_collection
-from quantbus_contracts.mongo.bars import Bar
+from quantbus_contracts.mongo.bar_insertion import insert_bars
+from quantbus_contracts.mongo.bars import VALUES, Bar
+from quantbus_contracts.mongo.candle_revisions import correct
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import candle_id
-from quantbus_contracts.mongo.steps import Row, Steps, bulk_write, find, insert_many, server_time
+from quantbus_contracts.mongo.steps import Row, Steps, find, server_time
 from quantbus_contracts.schema import Candle, CandleReport
 from quantbus_contracts.timeframe import Timeframe
 
@@ -27,8 +28,6 @@ __all__ = ["AsyncCandleWriter", "CandleWriter", "write_bars"]
 
 
 BATCH = 10_000
-_DUPLICATE = 11000
-_VALUES = ("open", "high", "low", "close", "volume")
 
 
 def write_bars(symbol: str, timeframe: Timeframe, source: str, bars: Sequence[Bar]) -> Steps[CandleReport]:
@@ -42,19 +41,19 @@ def write_bars(symbol: str, timeframe: Timeframe, source: str, bars: Sequence[Ba
     stored = yield from _stored_values(collection, symbol, timeframe, bars[0][0], bars[-1][0])
     now: datetime = yield server_time()
     ids = [candle_id(symbol, bar[0]) for bar in bars]
-    missing = [
-        _row(symbol, timeframe, source, identity, bar, now)
+    missing = {
+        bar[0]: _row(symbol, timeframe, source, identity, bar, now)
         for identity, bar in zip(ids, bars, strict=True)
         if identity not in stored
-    ]
+    }
     changed: dict[str, tuple[float, ...]] = {
         identity: bar[1:]
         for identity, bar in zip(ids, bars, strict=True)
         if identity in stored and stored[identity] != bar[1:]
     }
-    raced = yield from _insert(collection, missing)
-    changed |= {row["_id"]: tuple(row[name] for name in _VALUES) for row in raced}
-    updated = yield from _correct(collection, changed, source, now)
+    raced = yield from insert_bars(symbol, timeframe, missing, now)
+    changed |= {row["_id"]: tuple(row[name] for name in VALUES) for row in raced}
+    updated = yield from correct(timeframe, changed, source)
     inserted = len(missing) - len(raced)
     return CandleReport(inserted=inserted, updated=updated, unchanged=len(bars) - inserted - updated)
 
@@ -68,7 +67,7 @@ def _stored_values(
     rows = yield find(
         collection,
         {"symbol": symbol, when: {"$gte": low, "$lte": high}},
-        dict.fromkeys(_VALUES, 1),
+        dict.fromkeys(VALUES, 1),
         batch_size=BATCH,
     )
     return {row["_id"]: (row["open"], row["high"], row["low"], row["close"], row["volume"]) for row in rows}
@@ -88,39 +87,6 @@ def _row(symbol: str, timeframe: Timeframe, source: str, identity: str, bar: Bar
         "source": source,
         "ingested_at": now,
     }
-
-
-def _insert(collection: str, rows: list[Row]) -> Steps[list[Row]]:
-    """Insert rows; return those that another writer had inserted meanwhile."""
-    if not rows:
-        return []
-    try:
-        yield insert_many(collection, rows)
-    except BulkWriteError as error:
-        errors = error.details["writeErrors"]
-        if any(item["code"] != _DUPLICATE for item in errors):
-            raise
-        return [rows[item["index"]] for item in errors]
-    return []
-
-
-def _correct(
-    collection: str, changed: dict[str, tuple[float, ...]], source: str, now: datetime
-) -> Steps[int]:
-    if not changed:
-        return 0
-    requests = [
-        UpdateOne(
-            {
-                "_id": identity,
-                "$or": [{name: {"$ne": value}} for name, value in zip(_VALUES, values, strict=True)],
-            },
-            {"$set": {**dict(zip(_VALUES, values, strict=True)), "source": source, "ingested_at": now}},
-        )
-        for identity, values in changed.items()
-    ]
-    result = yield bulk_write(collection, requests)
-    return int(result.modified_count)
 
 
 def _series(candles: Iterable[Candle]) -> Iterable[tuple[tuple[str, str, str], list[Bar]]]:

@@ -9,10 +9,11 @@ from typing import Literal, get_args
 
 from pymongo.errors import OperationFailure
 
-from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Database, Party
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Database, Party, candle_collection
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, translated_errors
 from quantbus_contracts.mongo.steps import Row
+from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 
 __all__ = [
     "ROLES",
@@ -27,6 +28,7 @@ __all__ = [
     "roles_table",
 ]
 
+_CANDLES = {candle_collection(Timeframe.parse(name)) for name in SUPPORTED_TIMEFRAMES}
 Role = Literal["ingest", "research", "gateway", "executor", "account", "monitor", "operator", "migrate"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -187,8 +189,8 @@ def roles_table(specs: Iterable[CollectionSpec] = COLLECTIONS) -> str:
     rows: dict[str, list[str]] = {}
     for spec in specs:
         name = (
-            "`crypto_market`, `crypto_market_*`"
-            if spec.name.startswith("crypto_market")
+            "`crypto_market`, `crypto_market_<timeframe>`"
+            if spec.name in _CANDLES
             else f"`{spec.name}`"
         )
         held = [collection_actions(role, spec) for role in ROLES]

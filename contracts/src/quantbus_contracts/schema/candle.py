@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from quantbus_contracts.schema._base import Document, Symbol, TimeframeName, UtcMoment
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Candle", "CandleKey", "ohlcv_fault"]
+__all__ = ["Candle", "CandleKey", "CandleRevision", "CandleValues", "ohlcv_fault"]
 
 CandleKey = tuple[str, str, UtcMoment]
 
@@ -65,3 +65,25 @@ class Candle(Document):
     def key(self) -> CandleKey:
         """What makes the bar unique: symbol, timeframe, open time."""
         return self.symbol, self.timeframe, self.open_time
+
+
+class CandleValues(Document):
+    """What was held to be true of a bar, whose word it was, and when it was written (the database's clock)."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    source: Annotated[str, Field(min_length=1, max_length=64)]
+    ingested_at: UtcMoment
+
+
+class CandleRevision(Document):
+    """One correction of a stored bar: what stood, and what stands since ``new.ingested_at``."""
+
+    symbol: Symbol
+    timeframe: TimeframeName
+    open_time: UtcMoment
+    old: CandleValues
+    new: CandleValues
