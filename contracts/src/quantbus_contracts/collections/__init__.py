@@ -5,13 +5,15 @@
 
 from quantbus_contracts.collections._spec import CollectionSpec, Database, Index, Party
 from quantbus_contracts.collections.gaps import GAPS
+from quantbus_contracts.collections.instruments import INSTRUMENTS
 from quantbus_contracts.collections.market import MARKET, candle_collection
+from quantbus_contracts.collections.observations import OBSERVATIONS
 from quantbus_contracts.collections.signals import SIGNALS
 from quantbus_contracts.collections.trading import TRADING
 
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
-COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *GAPS, *SIGNALS, *TRADING)
+COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TRADING)
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}
 

@@ -1,8 +1,10 @@
-"""The markets of the venues."""
+"""Which markets there are, by name; their rules and histories are with `quantbus_contracts.mongo.listings`."""
 
 from collections.abc import Iterable
 
-from quantbus_contracts.mongo._keyed import replace_rows
+from pymongo import UpdateOne
+
+from quantbus_contracts.mongo._keyed import upsert
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import instrument_from_row, instrument_row
 from quantbus_contracts.mongo.steps import Steps, find
@@ -15,7 +17,9 @@ COLLECTION = "crypto_instruments"
 
 def _write(instruments: Iterable[Instrument]) -> Steps[int]:
     rows = {instrument.symbol: instrument_row(instrument) for instrument in instruments}
-    return (yield from replace_rows(COLLECTION, list(rows.values())))
+    # What else is known of a market, such as its tick size, is not this writer's to touch.
+    requests = [UpdateOne({"_id": row["_id"]}, {"$set": row}, upsert=True) for row in rows.values()]
+    return (yield from upsert(COLLECTION, requests))
 
 
 def _all(venue: str | None) -> Steps[list[Instrument]]:

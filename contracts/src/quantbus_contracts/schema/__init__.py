@@ -7,6 +7,25 @@ from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
 from quantbus_contracts.schema.gap import BROKEN_GAPS, Disagreement, DisagreementKind, Gap, GapState
 from quantbus_contracts.schema.heartbeat import Heartbeat
+from quantbus_contracts.schema.listing import (
+    MARKET_STATUSES,
+    RULE_FIELDS,
+    Listing,
+    MarketChange,
+    MarketEvent,
+    MarketStatus,
+)
+from quantbus_contracts.schema.observation import (
+    DEPTH_LEVELS,
+    OBSERVATIONS,
+    DepthLevel,
+    DepthLevelName,
+    DepthSnapshot,
+    FundingRate,
+    MarkPrice,
+    Observation,
+    OpenInterest,
+)
 from quantbus_contracts.schema.report import CandleReport, PublishReport, Rejection
 from quantbus_contracts.schema.signal import (
     CONTENT_FIELDS,
@@ -19,11 +38,16 @@ from quantbus_contracts.schema.signal import (
     signal_id_of,
 )
 from quantbus_contracts.schema.strategy import Contradiction, Declaration, PublishRun, Strategy
+from quantbus_contracts.schema.universe import Universe, UniverseMember, UniverseMethod
 
 __all__ = [
     "BROKEN_GAPS",
     "CONTENT_FIELDS",
+    "DEPTH_LEVELS",
     "FINAL_STATES",
+    "MARKET_STATUSES",
+    "OBSERVATIONS",
+    "RULE_FIELDS",
     "Action",
     "AuditFinding",
     "AuditReport",
@@ -36,15 +60,26 @@ __all__ = [
     "Control",
     "ControlKind",
     "Declaration",
+    "DepthLevel",
+    "DepthLevelName",
+    "DepthSnapshot",
     "Disagreement",
     "DisagreementKind",
     "Document",
     "Execution",
     "ExecutionState",
     "FindingKind",
+    "FundingRate",
     "Gap",
     "GapState",
     "Heartbeat",
+    "Listing",
+    "MarkPrice",
+    "MarketChange",
+    "MarketEvent",
+    "MarketStatus",
+    "Observation",
+    "OpenInterest",
     "Origin",
     "PublishReport",
     "PublishRun",
@@ -54,6 +89,9 @@ __all__ = [
     "Signal",
     "SignalKey",
     "Strategy",
+    "Universe",
+    "UniverseMember",
+    "UniverseMethod",
     "ohlcv_fault",
     "signal_id_of",
 ]
