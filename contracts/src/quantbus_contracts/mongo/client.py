@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+import bson
 import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.client_session import ClientSession
@@ -41,6 +43,7 @@ __all__ = [
     "connect",
     "connect_async",
     "resolve_uri",
+    "row_of",
     "translated_errors",
 ]
 
@@ -51,6 +54,7 @@ Session = TypeVar("Session", ClientSession, AsyncClientSession)
 _CODEC: CodecOptions[Row] = CodecOptions(
     tz_aware=True, tzinfo=UTC, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _WRITE = WriteConcern(w="majority", j=True)
 _READ = ReadConcern("majority")
 _SNAPSHOT = ReadConcern("snapshot")
@@ -231,6 +235,9 @@ class Connection:
                 return course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)
             case "commit":
                 return course.session.commit_transaction() if course.session else None
+            case "aggregate_undecoded":
+                found = self.collection(call.collection).with_options(_UNDECODED).aggregate(*call.args)
+                return [document.raw for document in found]
         options = course.with_session(call.options)
         reply = getattr(self.collection(call.collection), call.method)(*call.args, **options)
         return list(reply) if call.method in ("find", "aggregate") else reply
@@ -308,6 +315,9 @@ class AsyncConnection:
         collection = self.client[self.names.of(call.collection)].get_collection(
             call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
         )
+        if call.method == "aggregate_undecoded":
+            found = await collection.with_options(_UNDECODED).aggregate(*call.args)
+            return [document.raw for document in await found.to_list()]
         method = getattr(collection, call.method)
         options = course.with_session(call.options)
         if call.method == "find":
@@ -322,6 +332,11 @@ class AsyncConnection:
     async def close(self) -> None:
         """Close the sockets."""
         await self.client.close()
+
+
+def row_of(document: bytes) -> Row:
+    """Decode a document that came as bytes, the way all others are."""
+    return bson.decode(document, _CODEC)
 
 
 def _ask_time() -> Steps[datetime]:
