@@ -5,17 +5,19 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from quantbus_contracts.mongo.client import AsyncConnection, Connection
+from quantbus_contracts.mongo.client import AsyncConnection, Connection, row_of
 from quantbus_contracts.mongo.documents import signal_from_row
 from quantbus_contracts.mongo.server_clock import and_the_time
-from quantbus_contracts.mongo.steps import Row, Steps, aggregate, find
+from quantbus_contracts.mongo.steps import Row, Steps, aggregate, aggregate_undecoded, find
 from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import PublishedSignal, PublishRun
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["AsyncSignalReader", "SignalReader", "as_of", "get", "newest", "span"]
+__all__ = ["AsyncSignalReader", "Known", "SignalReader", "as_of", "get", "newest", "span"]
 
 COLLECTION = "crypto_signals"
+_MOST_KNOWN = 20_000
+"""Signals kept after they were read, about 4 kB each."""
 
 
 def _of(strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None) -> Row:
@@ -104,11 +106,40 @@ def newest(
     pairs: Sequence[str] | None,
     since: datetime | None = None,
     until: datetime | None = None,
+    *,
+    known: "Known | None" = None,
 ) -> Steps[SignalSnapshot]:
     """Return each pair's newest signal, without history, and the server's clock."""
-    rows = yield aggregate(COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since, until))
-    now: datetime = rows.pop()["now"]
-    return SignalSnapshot(now=now, signals=_readable(rows))
+    documents = yield aggregate_undecoded(
+        COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since, until)
+    )
+    now: datetime = row_of(documents.pop())["now"]
+    return SignalSnapshot(now=now, signals=(known or Known()).signals(documents))
+
+
+class Known:
+    """Signals that were read before, by the bytes they came as.
+
+    A consumer asks every second for what changes once a bar. Decoding and checking a row costs several times what
+    fetching it does, so only bytes that have not been seen are looked at. Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._by_document: dict[bytes, tuple[str, PublishedSignal]] = {}
+
+    def signals(self, documents: Sequence[bytes]) -> dict[str, PublishedSignal]:
+        """Return the signals of an answer by pair; rows that are no signals are left out."""
+        known = self._by_document
+        read = {document: known.get(document) or self._read(document) for document in documents}
+        found = {document: item for document, item in read.items() if item is not None}
+        if new := found.keys() - known.keys():  # bounded: at worst only the newest answer is kept
+            self._by_document = found if len(known) + len(new) > _MOST_KNOWN else known | found
+        return dict(found.values())
+
+    @staticmethod
+    def _read(document: bytes) -> tuple[str, PublishedSignal] | None:
+        return next(iter(_readable([row_of(document)]).items()), None)
 
 
 def _readable(rows: Sequence[Row]) -> dict[str, PublishedSignal]:
@@ -166,6 +197,7 @@ class SignalReader:
     def __init__(self, connection: Connection) -> None:
         """Read over ``connection``."""
         self._connection = connection
+        self._known = Known()
 
     def newest(
         self,
@@ -177,7 +209,7 @@ class SignalReader:
         until: datetime | None = None,
     ) -> SignalSnapshot:
         """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
-        return self._connection.run(newest(strategy_id, timeframe, pairs, since, until))
+        return self._connection.run(newest(strategy_id, timeframe, pairs, since, until, known=self._known))
 
     def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""
@@ -213,6 +245,7 @@ class AsyncSignalReader:
     def __init__(self, connection: AsyncConnection) -> None:
         """Read over ``connection``."""
         self._connection = connection
+        self._known = Known()
 
     async def newest(
         self,
@@ -224,7 +257,8 @@ class AsyncSignalReader:
         until: datetime | None = None,
     ) -> SignalSnapshot:
         """Return each pair's newest signal (``since <= ts <= until``, without history) in one query."""
-        return await self._connection.run(newest(strategy_id, timeframe, pairs, since, until))
+        steps = newest(strategy_id, timeframe, pairs, since, until, known=self._known)
+        return await self._connection.run(steps)
 
     async def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""

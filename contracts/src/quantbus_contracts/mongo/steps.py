@@ -14,6 +14,7 @@ __all__ = [
     "Row",
     "Steps",
     "aggregate",
+    "aggregate_undecoded",
     "bulk_write",
     "find",
     "in_transaction",
@@ -50,6 +51,11 @@ def find(collection: str, query: Row, projection: Row | None = None, **options: 
 def aggregate(collection: str, pipeline: list[Row]) -> Call:
     """Ask for the result of a pipeline; the reply is a list."""
     return Call(collection, "aggregate", (pipeline,))
+
+
+def aggregate_undecoded(collection: str, pipeline: list[Row]) -> Call:
+    """Ask for the result of a pipeline; the reply is a list of documents as bytes, for who may know them already."""
+    return Call(collection, "aggregate_undecoded", (pipeline,))
 
 
 def insert_many(collection: str, rows: list[Row]) -> Call:
