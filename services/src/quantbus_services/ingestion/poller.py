@@ -18,6 +18,7 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.backoff import delays
 from quantbus_services.ingestion.bar_clock import next_wake_of
+from quantbus_services.ingestion.beside import Alone, Beside
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
@@ -66,9 +67,10 @@ class Poller:
         metrics: IngestionMetrics,
         beat: Callable[[State], Awaitable[None]],
         random: Callable[[], float],
+        beside: Beside | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take every part ready made; ``beat`` gives a sign of life."""
+        """Take every part ready made; ``beat`` gives a sign of life, ``beside`` hears of what was stored."""
         self._series = tuple(series)
         self._backfiller = backfiller
         self._reader = reader
@@ -76,6 +78,7 @@ class Poller:
         self._settings = settings
         self._metrics = metrics
         self._beat = beat
+        self._beside = beside or Alone()
         self._random = random
         self._sleep = sleep
         self._beaten_at: datetime | None = None
@@ -128,6 +131,8 @@ class Poller:
             return await self._follow(series)
         except VenueError as error:
             _log.warning("series_failed", series=str(series), kind=error.kind, error=str(error))
+            if await self._beside.failed(series, error):
+                return False  # stored, but not by the venue: late
             raise
 
     async def _catch_up(self, series: Series) -> None:
@@ -140,6 +145,7 @@ class Poller:
             filled = await self._backfiller.fill(series, part_start, part_end)
             report, absent = report + filled.report, absent + filled.absent
             await self._give_sign_of_life()
+        await self._beside.stored(series, start, end)
         self._count(report)
         _log.info("caught_up", series=str(series), absent=absent, **report.as_dict())
         newest = await self._reader.last_open_time(series.instrument.symbol, series.timeframe)
@@ -160,6 +166,7 @@ class Poller:
                 refreshed = await self._backfiller.refresh(series, start, target + timeframe.delta)
                 self._arrived(series, refreshed.report, refreshed.newest)
                 if self.state.newest[series] >= target:
+                    await self._beside.stored(series, start, target + timeframe.delta)
                     return True
                 failure: VenueError | None = None
             except VenueError as error:

@@ -8,7 +8,7 @@ import structlog
 
 from quantbus_contracts.errors import VenueError
 from quantbus_contracts.ports import AsyncCandleWriter
-from quantbus_contracts.schema import Candle, Gap, GapState
+from quantbus_contracts.schema import Gap, GapState
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.rules import Answer, GapRules
@@ -101,17 +101,17 @@ class GapRepairer:
             heard = await self._fetch(series, start, min(end, self._closed_end(series.timeframe)))
         except VenueError as error:
             return _Heard(0, "failed", str(error))
-        inside = [candle for candle in heard if gap.start <= candle.open_time < gap.end]
-        before = any(candle.open_time < gap.start for candle in heard)
-        after = any(candle.open_time >= gap.end for candle in heard)
+        inside = sum(gap.start <= moment < gap.end for moment in heard)
+        before = any(moment < gap.start for moment in heard)
+        after = any(moment >= gap.end for moment in heard)
         if before and after:
-            return _Heard(len(inside), "around", f"{self._source.source} answers around it")
+            return _Heard(inside, "around", f"{self._source.source} answers around it")
         side = "nothing" if not (before or after) else "nothing after it" if before else "nothing before it"
-        return _Heard(len(inside), "nothing", f"{self._source.source} gives {side}")
+        return _Heard(inside, "nothing", f"{self._source.source} gives {side}")
 
-    async def _fetch(self, series: Series, start: datetime, end: datetime) -> list[Candle]:
-        """Fetch and write the closed bars of a range, page by page; what came is returned."""
-        heard: list[Candle] = []
+    async def _fetch(self, series: Series, start: datetime, end: datetime) -> list[datetime]:
+        """Fetch and write the closed bars of a range, page by page; return the open times that came."""
+        heard: list[datetime] = []
         most = self._source.page_bars(series.instrument, self._page_bars)
         cursor = start
         while cursor < end:
@@ -127,7 +127,7 @@ class GapRepairer:
             inside = [candle for candle in page if start <= candle.open_time < end]
             if inside:
                 await self._writer.write(inside)
-                heard += inside
+                heard += [candle.open_time for candle in inside]
             if not page or page[-1].open_time < cursor:
                 break
             cursor = page[-1].open_time + series.timeframe.delta
