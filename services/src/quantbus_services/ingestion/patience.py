@@ -46,7 +46,7 @@ class PatientSource:
 
     async def instruments(self) -> InstrumentCatalogue:
         """Return every market the venue lists."""
-        return await self._again(self._source.instruments)
+        return await self.again(self._source.instruments)
 
     def page_bars(self, instrument: Instrument, most: int) -> int:
         """Return how many bars to ask for in one request."""
@@ -56,17 +56,18 @@ class PatientSource:
         self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
     ) -> list[Row]:
         """Return rows as the wrapped source does, or its last error."""
-        return await self._again(lambda: self._source.fetch(instrument, timeframe, since, limit))
+        return await self.again(lambda: self._source.fetch(instrument, timeframe, since, limit))
 
     async def clock_offset(self, clock: Clock) -> timedelta:
         """Return how far the venue's clock is ahead of ``clock``."""
-        return await self._again(lambda: self._source.clock_offset(clock))
+        return await self.again(lambda: self._source.clock_offset(clock))
 
     async def close(self) -> None:
         """Close the wrapped source."""
         await self._source.close()
 
-    async def _again(self, call: Callable[[], Awaitable[Result]]) -> Result:
+    async def again(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Return what ``call`` returns, or its last error; for questions that are not about candles."""
         pauses = delays(self._attempts, first=0.5, ceiling=20.0, random=self._random)
         while True:
             try:

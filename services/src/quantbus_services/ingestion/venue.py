@@ -116,6 +116,23 @@ class CcxtSource:
         # What is smaller than the uncertainty of the measurement is no difference.
         return offset if abs(offset) > half_trip else timedelta(0)
 
+    def offers(self, method: str) -> bool:
+        """Tell whether the venue has what ccxt calls ``method``, such as ``fetchFundingRateHistory``."""
+        return bool(self._exchange.has.get(method))
+
+    async def ask(self, doing: str, method: str, *args: object) -> Any:  # noqa: ANN401  # ccxt is untyped
+        """Call a method of ccxt for what is no candle; ``doing`` says in errors what was tried."""
+        with self._translated(doing):
+            return await getattr(self._exchange, method)(*args)
+
+    def markets(self) -> dict[str, dict[str, Any]]:
+        """Return the market list as ccxt keeps it since `instruments`, by pair."""
+        return dict(self._exchange.markets or {})
+
+    def is_tick_size(self) -> bool:
+        """Tell whether the market list states steps, not numbers of decimal places."""
+        return bool(self._exchange.precisionMode == ccxt.TICK_SIZE)
+
     async def close(self) -> None:
         """Close the sockets."""
         await self._exchange.close()
