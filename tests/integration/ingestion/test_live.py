@@ -200,7 +200,7 @@ def test_a_port_in_use_is_told(mongo_settings: MongoSettings, tmp_path: Path) ->
         done = ingest(mongo_settings, tmp_path, "live", "--symbols", "BTC/USDT", "--metrics-port", port)
 
     assert done.returncode == 2
-    assert f"found {port} unusable" in done.stderr
+    assert f"found {port} on 127.0.0.1 unusable" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 

@@ -172,10 +172,13 @@ def test_prometheus_scrapes_services_at_ports_they_listen_on(
         for group in job["static_configs"]
         for target in group["targets"]
     ]
-    assert targets
+    assert {target.partition(":")[0] for target in targets} == {"monitor", "ingestion", "research"}
     for target in targets:
         name, port = target.split(":")
-        assert f"--port={port}" in services[name]["command"]
+        command = services[name]["command"]
+        assert f"--port={port}" in command or f"--metrics-port={port}" in command
+        heard = services[name]["environment"].get(f"QUANTBUS_{name.upper()}_METRICS_HOST")
+        assert "--host=0.0.0.0" in command or heard == "0.0.0.0"  # noqa: S104  # of the container
 
 
 def test_every_name_of_the_example_is_explained_and_used(root: Path, example: dict[str, str]) -> None:

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 from prometheus_client import start_http_server as _start_http_server
 
+from quantbus_contracts.errors import ConfigError
+
 __all__ = ["DELAY_BUCKETS", "new_registry", "serve_metrics"]
 
 DELAY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
@@ -21,7 +23,19 @@ def new_registry(process: str, version: str) -> CollectorRegistry:
     return registry
 
 
-def serve_metrics(registry: CollectorRegistry, port: int) -> int:
-    """Serve ``/metrics`` on 127.0.0.1 from a background thread; return the port (0 asks for a free one)."""
-    server, _ = _start_http_server(port, addr="127.0.0.1", registry=registry)
+def serve_metrics(registry: CollectorRegistry, port: int, *, host: str = "127.0.0.1") -> int:
+    """Serve ``/metrics`` on ``host`` from a background thread; return the port (0 asks for a free one).
+
+    Raises
+    ------
+    ConfigError
+        If address and port cannot be had.
+    """
+    try:
+        server, _ = _start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        raise ConfigError(
+            f"expected a free port for metrics, found {port} on {host} unusable ({error.strerror or error}); "
+            "give another with --metrics-port, or 0 for none"
+        ) from error
     return int(server.server_port)

@@ -1,5 +1,6 @@
-"""Settings: the recipe of a run; built once, frozen, passed down."""
+"""Settings: the recipe of a run and what is about the machine; built once, frozen, passed down."""
 
+from quantbus_research.settings.process import WorkerSettings
 from quantbus_research.settings.recipe import (
     LabelSettings,
     MarketSettings,
@@ -18,6 +19,7 @@ __all__ = [
     "PublishSettings",
     "Recipe",
     "RecipeSource",
+    "WorkerSettings",
     "find_recipe",
     "load_recipe",
     "shipped_recipes",

@@ -19,7 +19,7 @@ from quantbus_contracts.runtime.logging import configure
 from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
 from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
 from quantbus_research.metrics import WorkerMetrics
-from quantbus_research.settings import Recipe
+from quantbus_research.settings import Recipe, WorkerSettings
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
 from quantbus_research.workflows import open_session
@@ -41,7 +41,7 @@ def run_worker(
     registry = new_registry("research", version("quantbus-research"))
     metrics = WorkerMetrics(registry)
     if metrics_port:
-        serve_metrics(registry, metrics_port)
+        serve_metrics(registry, metrics_port, host=load_settings(WorkerSettings).metrics_host)
     clock = SystemClock()
     connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=_BUS_TIMEOUT_SECONDS)
     stop = threading.Event()

@@ -9,7 +9,6 @@ from datetime import datetime
 from importlib.metadata import version
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.errors import BusError, ConfigError, VenueError
@@ -52,7 +51,8 @@ async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSett
     clock = SystemClock()
     registry = new_registry("ingestion", version("quantbus-services"))
     metrics = IngestionMetrics(registry)
-    _serve(registry, settings.metrics_port)
+    if settings.metrics_port:
+        serve_metrics(registry, settings.metrics_port, host=settings.metrics_host)
     async with _opened(wanted, settings, mongo, _counting(metrics)) as parts:
         venue_clock = VenueClock(
             parts.hasty,
@@ -170,18 +170,6 @@ async def _opened(
     finally:
         await source.close()
         await connection.close()
-
-
-def _serve(registry: CollectorRegistry, port: int) -> None:
-    if not port:
-        return
-    try:
-        serve_metrics(registry, port)
-    except OSError as error:
-        raise ConfigError(
-            f"expected a free port for metrics, found {port} unusable ({error.strerror}); "
-            "give another with --metrics-port, or 0 for none"
-        ) from error
 
 
 def _counting(metrics: IngestionMetrics) -> Callable[[VenueError], None]:

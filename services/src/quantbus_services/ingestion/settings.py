@@ -84,7 +84,9 @@ class IngestionSettings(ProcessSettings):
     instance: str = Field("main", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Which ingestion process this is, in its heartbeat."""
     metrics_port: int = Field(0, ge=0, le=65_535)
-    """Port of ``/metrics`` on 127.0.0.1; 0 turns it off."""
+    """Port of ``/metrics``; 0 turns it off."""
+    metrics_host: str = Field("127.0.0.1", min_length=1, max_length=253)
+    """Address of ``/metrics``; another than this machine's own only where a container shields it."""
 
     quotes: tuple[str, ...] = _QUOTES
     """Currencies a symbol may be quoted in, where no stored market answers to a name such as ``BTCUSDT``."""
