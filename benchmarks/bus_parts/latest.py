@@ -78,7 +78,12 @@ def measure(
             pairs = PAIRS[:size]
             pipeline = newest_pipeline(STRATEGY, MINUTE, pairs, None)
             assert len(reader.newest(STRATEGY, MINUTE, pairs).signals) == size
-            ours = [seconds(lambda: reader.newest(STRATEGY, MINUTE, pairs)) for _ in range(rounds * 8)]  # noqa: B023
+            # A fresh reader has to build every signal; the reader of a running consumer knows most of them.
+            first = [
+                seconds(lambda: SignalReader(connection).newest(STRATEGY, MINUTE, pairs))  # noqa: B023
+                for _ in range(rounds * 8)
+            ]
+            ours = [seconds(lambda: reader.newest(STRATEGY, MINUTE, pairs)) for _ in range(rounds * 40)]  # noqa: B023
             server = [seconds(lambda: list(collection.aggregate(pipeline))) for _ in range(rounds * 8)]  # noqa: B023
             usual = [
                 seconds(lambda: [newest_of(collection, pair) for pair in pairs])  # noqa: B023
@@ -86,8 +91,9 @@ def measure(
             ]
             name = f"latest of {size:,} pairs in {count:,} rows"
             for share in (0.5, 0.99):
-                results.add(f"{name}, p{share * 100:.0f}", "ms", [percentile(ours, share) * 1e3])
-            results.add(f"{name}, without models, p50", "ms", [percentile(server, 0.5) * 1e3])
+                results.add(f"{name}, again, p{share * 100:.0f}", "ms", [percentile(ours, share) * 1e3])
+                results.add(f"{name}, first, p{share * 100:.0f}", "ms", [percentile(first, share) * 1e3])
+            results.add(f"{name}, rows without models, p50", "ms", [percentile(server, 0.5) * 1e3])
             results.add(f"{name}, one query per pair, p50", "ms", [percentile(usual, 0.5) * 1e3])
             results.add(f"{name}: keys examined per pair", "", [keys_examined(connection, pairs) / size])
 
