@@ -54,7 +54,7 @@ def import_(
     from quantbus_services.ingestion.display import file_progress
     from quantbus_services.ingestion.identify import Overrides
     from quantbus_services.ingestion.import_main import run_import
-    from quantbus_services.ingestion.importer import find_files
+    from quantbus_services.ingestion.importer import exit_code, find_files
     from quantbus_services.ingestion.reports import import_json, import_table, rejections_table
 
     settings = _settings()
@@ -72,14 +72,13 @@ def import_(
         for report in reports:
             if report.rejections:
                 console.print(rejections_table(report))
-    failed = [report for report in reports if report.error]
-    for report in failed:
-        Console(stderr=True).print(
-            f"[bold red]not imported:[/] {escape(str(report.path))}: {escape(report.error)}", soft_wrap=True
-        )
-    if failed:
-        # Nothing went in: the input is to blame. Something did: the command ran and found failures.
-        raise typer.Exit(2 if len(failed) == len(reports) else 1)
+    for report in reports:
+        why = report.error or ("every row was refused" if report.refused_whole else "")
+        if why:
+            Console(stderr=True).print(
+                f"[bold red]not imported:[/] {escape(str(report.path))}: {escape(why)}", soft_wrap=True
+            )
+    raise typer.Exit(exit_code(reports))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from quantbus_services.ingestion.names import NotCandles
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.sift import sift
 
-__all__ = ["ColumnWriter", "FileReport", "Importer", "find_files"]
+__all__ = ["ColumnWriter", "FileReport", "Importer", "exit_code", "find_files"]
 
 _SLICE = 10_000
 _KEPT_REJECTIONS = 20
@@ -52,6 +52,22 @@ class FileReport:
     """Why the file is not on the bus, or not all of it."""
     skipped: str = ""
     """Why a file found in a folder was passed over."""
+    bus_lost: bool = False
+    """Whether it was the bus that failed, and not the file."""
+
+    @property
+    def refused_whole(self) -> bool:
+        """Whether the file was read, and not one of its rows may be on the bus."""
+        return self.rows > 0 and self.report.rejected == self.rows
+
+
+def exit_code(reports: Sequence[FileReport]) -> int:
+    """Return 0 if every file is on the bus, 2 if none is and the input alone is to blame, else 1."""
+    failed = [report for report in reports if report.error]
+    if not failed:
+        return 1 if any(report.refused_whole for report in reports) else 0
+    to_blame = [report for report in failed if not report.bus_lost]
+    return 2 if len(to_blame) == len(reports) else 1
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -102,7 +118,8 @@ class Importer:
             yield replace(report, seconds=seconds)
             if self._lost_bus:
                 yield from (
-                    FileReport(left, error="not tried: the bus is lost") for left in paths[position + 1 :]
+                    FileReport(left, error="not tried: the bus is lost", bus_lost=True)
+                    for left in paths[position + 1 :]
                 )
                 return
 
@@ -150,6 +167,7 @@ class Importer:
         stored = report.report.inserted + report.report.updated
         return replace(
             report,
+            bus_lost=True,
             error=f"{error}; {stored:,} bars of this file were stored before that. "
             "Running the same command again is safe and does the rest",
         )

@@ -7,7 +7,7 @@ from quantbus_contracts.schema import CandleReport
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FakeInstrumentStore, FrozenClock
 from quantbus_services.ingestion.identify import Identifier, Overrides
-from quantbus_services.ingestion.importer import FileReport, Importer, find_files
+from quantbus_services.ingestion.importer import FileReport, Importer, exit_code, find_files
 from quantbus_services.ingestion.names import InstrumentNames
 from quantbus_services.ingestion.settings import IngestionSettings
 
@@ -119,6 +119,19 @@ def test_bad_files_do_not_stop_good_ones(tmp_path: Path) -> None:
     assert "no known market" in reports[2].error
     assert "expected a timeframe out of" in reports[3].error
     assert len(writer.batches) == 1
+    assert (exit_code(reports), exit_code(reports[:4]), exit_code(reports[4:])) == (1, 2, 0)
+
+
+def test_a_file_of_which_no_row_may_be_stored_is_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "BINANCE_BTCUSDT_1m.csv"
+    path.write_text(
+        "\n".join(f"{NOON_MS + 60_000 * minute},10,9,11,10,5" for minute in range(3)), encoding="utf-8"
+    )
+
+    [report] = run(path)
+
+    assert (report.refused_whole, report.reasons) == (True, {"high_below_low": 3})
+    assert exit_code([report]) == 1
 
 
 def test_a_bus_lost_between_two_batches_tells_what_was_stored_and_ends_the_import(tmp_path: Path) -> None:
@@ -132,6 +145,7 @@ def test_a_bus_lost_between_two_batches_tells_what_was_stored_and_ends_the_impor
     assert "20,000 bars of this file were stored before that" in reports[0].error
     assert "again is safe" in reports[0].error
     assert reports[1].error == "not tried: the bus is lost"
+    assert exit_code(reports) == exit_code(reports[:1]) == 1
 
 
 def test_a_folder_is_searched_and_what_holds_no_candles_is_passed_over(tmp_path: Path) -> None:
