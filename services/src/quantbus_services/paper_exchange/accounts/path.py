@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.money import exact
+from quantbus_services.paper_exchange.listings import Listing
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.series import floor_to
-from quantbus_services.paper_exchange.tape import trades_of
 
 __all__ = ["Step", "steps_of"]
 
@@ -32,20 +32,22 @@ class Step:
     amount: Decimal
 
 
-def steps_of(market: Market, name: str, after_ms: int, until_ms: int) -> Iterator[Step]:
+def steps_of(market: Market, listing: Listing, after_ms: int, until_ms: int) -> Iterator[Step]:
     """Yield the steps in ``(after_ms, until_ms]``, oldest first."""
-    listing = market.listings[name]
-    bar_ms = market.source.base.seconds * 1000
+    base = market.source.base
+    bar_ms = base.seconds * 1000
     start = floor_to(bar_ms, after_ms + 1)
     while start <= until_ms:
-        end = min(start + _BARS * bar_ms, until_ms + 1)
-        bars = market.source.bars(name, start, end)
-        for index in range(len(bars)):
-            bar = bars.bar(index)
-            before = exact(bar.open, listing.price_decimals)
-            for trade in trades_of(bar, bar_ms, listing):
-                price = exact(trade.price, listing.price_decimals)
-                if after_ms < trade.time_ms <= until_ms:
-                    yield Step(trade.time_ms, before, price, exact(trade.amount, listing.amount_decimals))
-                before = price
-        start += _BARS * bar_ms
+        end = start + _BARS * bar_ms
+        bars = market.bars(listing.name, base, start, end, until_ms)
+        opens = dict(zip(bars.open_time.tolist(), bars.open.tolist(), strict=True))
+        before = bar = None
+        for trade in market.trades(listing.name, start, end - 1, until_ms):
+            if bar != (bar := floor_to(bar_ms, trade.time_ms)) or before is None:
+                before = exact(opens[bar], listing.price_decimals)
+            price = exact(trade.price, listing.price_decimals)
+            if trade.time_ms > after_ms:
+                amount = exact(trade.amount, listing.amount_decimals)
+                yield Step(trade.time_ms, before, price, amount)
+            before = price
+        start = end

@@ -121,6 +121,8 @@ class Position(BaseModel):
 
     Attributes
     ----------
+    asset
+        The currency it is settled in.
     amount
         Above zero for a long position, below for a short one.
     basis
@@ -130,6 +132,7 @@ class Position(BaseModel):
     """
 
     symbol: str
+    asset: str
     side: PositionSide
     amount: Decimal = ZERO
     basis: Decimal = ZERO
@@ -174,9 +177,9 @@ class Account(Record):
         """Return how positions of a perpetual are margined."""
         return self.settings.setdefault(symbol, MarginSetting())
 
-    def position(self, symbol: str, side: PositionSide) -> Position:
-        """Return the position of a perpetual, an empty one if there is none yet."""
-        return self.positions.setdefault(f"{symbol}:{side}", Position(symbol=symbol, side=side))
+    def position(self, symbol: str, asset: str, side: PositionSide) -> Position:
+        """Return the position of a perpetual that is settled in ``asset``, an empty one if there is none."""
+        return self.positions.setdefault(f"{symbol}:{side}", Position(symbol=symbol, asset=asset, side=side))
 
     def held(self, symbol: str | None = None) -> list[Position]:
         """Return the positions that are not empty."""
@@ -207,6 +210,8 @@ class Order(Record):
     account: str
     board: Board
     symbol: str
+    base: str
+    quote: str
     client_id: str
     side: Side
     type: str
