@@ -22,6 +22,7 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import CandleReport, Heartbeat
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller, Filled
+from quantbus_services.ingestion.companions import beside_live
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.poller import Poller, State
@@ -60,18 +61,30 @@ async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSett
             check_seconds=settings.clock_check_seconds,
             on_offset=lambda seconds: metrics.clock_offset(parts.hasty.source, seconds),
         )
-        poller = Poller(
+        async with beside_live(
+            parts.connection,
+            parts.hasty,
             parts.series,
-            parts.backfiller(parts.hasty, settings, venue_clock, lambda _, report: metrics.written(report)),
-            AsyncCandleReader(parts.connection),
+            settings,
             clock=venue_clock,
-            settings=settings,
-            metrics=metrics,
-            beat=_heart(parts.connection, settings, clock.now()),
+            registry=registry,
             random=_random,
-        )
-        _log.info("live", venue=parts.hasty.venue, series=[str(item) for item in parts.series])
-        return await poller.run()
+            on_error=_counting(metrics),
+            on_write=lambda _, report: metrics.written(report),
+        ) as beside:
+            poller = Poller(
+                parts.series,
+                beside.first,
+                AsyncCandleReader(parts.connection),
+                clock=venue_clock,
+                settings=settings,
+                metrics=metrics,
+                beat=_heart(parts.connection, settings, clock.now()),
+                random=_random,
+                beside=beside.companions,
+            )
+            _log.info("live", venue=parts.hasty.venue, series=[str(item) for item in parts.series])
+            return await poller.run()
 
 
 async def run_backfill(

@@ -81,6 +81,26 @@ class IngestionSettings(ProcessSettings):
     page_bars: int = Field(1000, ge=10, le=5000)
     """How many bars are asked for in one request."""
 
+    fallbacks: tuple[str, ...] = ()
+    """Second sources: ``OKX:BTCUSDT`` for the symbol of the same currencies, or ``BTC/USDT=OKX:BTCUSDT``."""
+    fallback_url: str | None = Field(None, pattern=r"^https?://\S+$")
+    """Base address that stands in for the second source's own hosts."""
+    fallback_after_seconds: float = Field(60.0, ge=0, le=86_400)
+    """How long the exchange must have failed for a series before the second source stands in."""
+    disagreement_close: float = Field(0.002, gt=0, le=1)
+    """Relative difference of closes above which two sources are recorded as disagreeing."""
+    disagreement_volume_ratio: float = Field(20.0, gt=1, le=1e6)
+    """The greater volume over the smaller one above which they are."""
+
+    gap_check_seconds: float = Field(300.0, ge=1, le=86_400)
+    """How often live ingestion looks for gaps to ask for again."""
+    gap_pause_seconds: float = Field(3600.0, ge=0, le=604_800)
+    """How long to wait before a gap is asked for again; an answer around it counts only after as long."""
+    gap_confirmations: int = Field(3, ge=1, le=100)
+    """So many answers around a gap confirm that the exchange has no such bars."""
+    gap_attempts: int = Field(5, ge=1, le=1000)
+    """So many requests without an answer around a gap make it unreachable."""
+
     instance: str = Field("main", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """Which ingestion process this is, in its heartbeat."""
     metrics_port: int = Field(0, ge=0, le=65_535)
