@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import VenueRefused, VenueUnavailable
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.gate import Gate
 from quantbus_services.ingestion.normalise import to_candles
 from quantbus_services.ingestion.venue import CcxtSource, open_source
 from tests.fixtures.recorded_markets import recorded_instruments
@@ -35,7 +37,14 @@ def exchange() -> Iterator[Scripted]:
 
 @pytest.fixture
 async def source(exchange: Scripted) -> AsyncIterator[CcxtSource]:
-    opened = open_source("binance", url=exchange.url, timeout_seconds=1.0, with_derivatives=False)
+    hours = count(step=3600.0)  # between any two requests, so that no pause of one case holds up the next
+    opened = open_source(
+        "binance",
+        url=exchange.url,
+        timeout_seconds=1.0,
+        with_derivatives=False,
+        gate=Gate(now=lambda: next(hours)),
+    )
     yield opened
     await opened.close()
 
@@ -67,28 +76,36 @@ async def test_candles_come_as_rows_that_normalise(exchange: Scripted, source: C
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "kind", "pause"),
     [
         (
             Answer('{"code":-1003,"msg":"Too much request weight used"}', 429, {"Retry-After": "7"}),
             "rate_limited",
+            7.0,
         ),
-        (Answer('{"code":-1003,"msg":"IP banned until 1660090423228."}', 418), "rate_limited"),
-        (Answer(HTML, 403), "unavailable"),
-        (Answer('{"code":0,"msg":"Service unavailable from a restricted location"}', 451), "unavailable"),
-        (Answer("bad gateway", 502), "unavailable"),
-        (Answer("", 503), "unavailable"),
-        (Answer("", 504), "timeout"),
-        (Answer(HTML, 200), "garbage"),
-        (Answer("", 200), "garbage"),
-        (Answer(json.dumps([kline(NOON)])[:-20], 200), "garbage"),
-        (Answer(json.dumps([kline(NOON)] * 50), 200, cut=True), "network"),
-        (Answer("[]", seconds=2.0), "timeout"),
+        (Answer('{"code":-1003,"msg":"Too much request weight used"}', 429), "rate_limited", None),
+        (Answer('{"code":-1003,"msg":"IP banned until 1660090423228."}', 418), "banned", 120.0),
+        (Answer("banned", 418, {"Retry-After": "300"}), "banned", 300.0),
+        (Answer(HTML, 403), "unavailable", 10.0),
+        (Answer('{"code":-1021,"msg":"Timestamp for this request is outside"}', 400), "clock", None),
+        (
+            Answer('{"code":0,"msg":"Service unavailable from a restricted location"}', 451),
+            "unavailable",
+            None,
+        ),
+        (Answer("bad gateway", 502), "unavailable", None),
+        (Answer("", 503), "unavailable", None),
+        (Answer("", 504), "timeout", None),
+        (Answer(HTML, 200), "garbage", None),
+        (Answer("", 200), "garbage", None),
+        (Answer(json.dumps([kline(NOON)])[:-20], 200), "garbage", None),
+        (Answer(json.dumps([kline(NOON)] * 50), 200, cut=True), "network", None),
+        (Answer("[]", seconds=2.0), "timeout", None),
     ],
-    ids=lambda value: value if isinstance(value, str) else f"{value.status} {value.body[:12]!r}",
+    ids=lambda value: f"{value.status} {value.body[:12]!r}" if isinstance(value, Answer) else str(value),
 )
 async def test_whatever_goes_wrong_is_unavailability_of_a_kind(
-    exchange: Scripted, source: CcxtSource, answer: Answer, kind: str
+    exchange: Scripted, source: CcxtSource, answer: Answer, kind: str, pause: float | None
 ) -> None:
     await source.instruments()
     exchange.answers[KLINES] = [answer]
@@ -97,7 +114,7 @@ async def test_whatever_goes_wrong_is_unavailability_of_a_kind(
         await source.fetch(BTC, MINUTE, NOON, 5)
 
     assert caught.value.kind == kind
-    assert caught.value.retry_after_seconds == (7.0 if "Retry-After" in answer.headers else None)
+    assert caught.value.retry_after_seconds == pause
 
 
 async def test_a_symbol_that_the_venue_refuses_is_refused(exchange: Scripted, source: CcxtSource) -> None:
@@ -167,8 +184,8 @@ async def test_errors_that_users_quoted_are_told_apart(
             kinds.append((entry["http_status"], caught.value.kind))
 
     assert kinds == [
-        (418, "rate_limited"),
-        (418, "rate_limited"),
+        (418, "banned"),
+        (418, "banned"),
         (429, "rate_limited"),
         (451, "unavailable"),
         (403, "unavailable"),
@@ -180,7 +197,6 @@ def answering(source: CcxtSource, answers: dict[str, object]) -> CcxtSource:
     empty: object = {"error": [], "code": "0", "retCode": 0, "data": [], "result": {}}
 
     async def fetch(url: str, *_: object, **__: object) -> object:
-        source._exchange.last_http_response = "recorded"
         return next((answer for part, answer in answers.items() if part in url), empty)
 
     source._exchange.fetch = fetch

@@ -12,7 +12,7 @@ from quantbus_contracts.schema import Candle, Rejection, ohlcv_fault
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Normalised", "Row", "is_garbage", "to_candles"]
+__all__ = ["Normalised", "Row", "is_garbage", "opened_before", "to_candles"]
 
 Row = Sequence[object]
 """``[open time in ms, open, high, low, close, volume]``, as yet unproven."""
@@ -38,6 +38,12 @@ def is_garbage(rows: object) -> bool:
     return any(
         not isinstance(row, list | tuple) or len(row) < 6 or _milliseconds(row[0]) is None for row in rows
     )
+
+
+def opened_before(row: Row, latest: datetime) -> bool:
+    """Tell whether a row's open time is at or before ``latest``."""
+    milliseconds = _milliseconds(row[0])
+    return milliseconds is not None and _EPOCH + timedelta(milliseconds=milliseconds) <= latest
 
 
 def to_candles(

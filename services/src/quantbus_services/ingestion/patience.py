@@ -10,13 +10,14 @@ from quantbus_contracts.errors import VenueError, VenueUnavailable
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backoff import delays
+from quantbus_services.ingestion.gate import Held
 from quantbus_services.ingestion.normalise import Row
 from quantbus_services.ingestion.source import CandleSource
 
 __all__ = ["PatientSource"]
 
 Result = TypeVar("Result")
-_LONGEST_PAUSE_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 900.0  # in all; a first ban lasts two minutes, one of hours is for a person to judge
 
 
 class PatientSource:
@@ -44,6 +45,11 @@ class PatientSource:
         """What is written into each bar as its source; a venue says what it is with its market list."""
         return self._source.source
 
+    @property
+    def clock_doubts(self) -> int:
+        """How many answers so far spoke against what we take for the venue's time."""
+        return self._source.clock_doubts
+
     async def instruments(self) -> InstrumentCatalogue:
         """Return every market the venue lists."""
         return await self.again(self._source.instruments)
@@ -69,13 +75,21 @@ class PatientSource:
     async def again(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Return what ``call`` returns, or its last error; for questions that are not about candles."""
         pauses = delays(self._attempts, first=0.5, ceiling=20.0, random=self._random)
+        waited = 0.0
         while True:
             try:
                 return await call()
+            except Held as held:
+                # Nothing was asked, so no try is used up; the answer behind it has been counted already.
+                pause = held.retry_after_seconds or 0.0
+                if self._attempts == 1 or waited + pause > _LONGEST_PAUSE_SECONDS:
+                    raise
             except VenueError as error:
                 self._on_error(error)
-                pause = next(pauses, None)
-                asked = error.retry_after_seconds or 0.0
-                if not isinstance(error, VenueUnavailable) or pause is None or asked > _LONGEST_PAUSE_SECONDS:
+                own = next(pauses, None)
+                pause = max(own or 0.0, error.retry_after_seconds or 0.0)
+                is_final = own is None or waited + pause > _LONGEST_PAUSE_SECONDS
+                if is_final or not isinstance(error, VenueUnavailable):
                     raise
-                await self._sleep(max(pause, asked))
+            waited += pause
+            await self._sleep(pause)

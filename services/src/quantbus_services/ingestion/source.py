@@ -24,6 +24,11 @@ class CandleSource(Protocol):
         """What is written into each bar as its source."""
         ...
 
+    @property
+    def clock_doubts(self) -> int:
+        """How many answers so far spoke against what we take for the venue's time."""
+        ...
+
     async def instruments(self) -> InstrumentCatalogue:
         """Return every market the venue lists."""
         ...

@@ -1,6 +1,6 @@
 """The exchange as a `CandleSource`; the only module that knows ccxt and its errors."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +12,17 @@ from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import ConfigError, UnknownInstrument, VenueRefused, VenueUnavailable
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.normalise import Row, is_garbage
+from quantbus_services.ingestion.gate import Gate
+from quantbus_services.ingestion.hearing import Heard, hearing, listen
+from quantbus_services.ingestion.normalise import Row, is_garbage, opened_before
+from quantbus_services.ingestion.pauses import asked_pause, date_of
+from quantbus_services.ingestion.venue_dates import VenueDates
 
 __all__ = ["CcxtSource", "open_source"]
 
 _BINANCE_LIKE = ("binance", "binanceus", "binanceusdm", "binancecoinm")
 _KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (ccxt.InvalidNonce, "clock"),
     (ccxt.RequestTimeout, "timeout"),
     (ccxt.DDoSProtection, "rate_limited"),
     (ccxt.RateLimitExceeded, "rate_limited"),
@@ -40,17 +45,24 @@ _PAPER_HEADER = "x-quantbus-data"
 class CcxtSource:
     """Any exchange that ccxt knows."""
 
-    def __init__(self, exchange: Any) -> None:  # noqa: ANN401  # ccxt is untyped
-        """Wrap an exchange of ``ccxt.async_support``; use `open_source`."""
+    def __init__(self, exchange: Any, gate: Gate | None = None) -> None:  # noqa: ANN401  # ccxt is untyped
+        """Wrap an exchange of ``ccxt.async_support``; use `open_source`.
+
+        Whoever else asks the same venue from this address shares ``gate``.
+        """
         self._exchange = exchange
+        self._dates = VenueDates()
+        self._believed: Callable[[], datetime] | None = None
+        self.clock_doubts = 0
+        listen(exchange, gate or Gate())
         self.source: str = str(exchange.id)
         self.venue: str = self.source.upper()
 
     async def instruments(self) -> InstrumentCatalogue:
         """Load the venue's market list (options are left out)."""
-        with self._translated("load the markets"):
+        with self._asking("load the markets") as heard:
             markets = await self._exchange.load_markets(reload=True)
-        replayed = self._header(_PAPER_HEADER)
+        replayed = next((value for name, value in heard.headers.items() if name.lower() == _PAPER_HEADER), "")
         if replayed:  # bars that are no market's must say so wherever they end up
             self.source = f"paper:{replayed}"
         found = {instrument for market in markets.values() if (instrument := self._instrument(market))}
@@ -90,31 +102,46 @@ class CcxtSource:
     async def fetch(
         self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
     ) -> list[Row]:
-        """Ask for candles; an answer that holds anything but candles counts as no answer."""
+        """Ask for candles; an answer that holds anything but candles counts as no answer.
+
+        Bars that cannot be closed at the venue by the date of its own answer are left out.
+        """
         milliseconds = int(since.timestamp() * 1000)
-        with self._translated(f"fetch {instrument.pair} {timeframe}"):
+        with self._asking(f"fetch {instrument.pair} {timeframe}") as heard:
             rows = await self._exchange.fetch_ohlcv(instrument.pair, timeframe.name, milliseconds, limit)
-        if is_garbage(rows) or (not rows and self._answered_nothing()):
+        if is_garbage(rows) or (not rows and heard.status and not heard.text.strip()):
             raise VenueUnavailable(
                 f"{self.source} answered {instrument.pair} {timeframe} with something that is not candles",
                 kind="garbage",
             )
-        return list(rows)
+        date = date_of(heard.headers)
+        if self._believed is not None and self._dates.contradict(date, self._believed()):
+            self.clock_doubts += 1
+        latest = self._dates.latest(date)
+        return (
+            list(rows)
+            if latest is None
+            else [row for row in rows if opened_before(row, latest - timeframe.delta)]
+        )
 
     async def clock_offset(self, clock: Clock) -> timedelta:
         """Compare clocks by one request; zero where the venue does not tell its time."""
         if not self._exchange.has.get("fetchTime"):
             return timedelta(0)
         asked = clock.now()
-        with self._translated("ask for the time"):
+        with self._asking("ask for the time") as heard:
             milliseconds = await self._exchange.fetch_time()
         answered = clock.now()
         if not isinstance(milliseconds, int | float):
             raise VenueUnavailable(f"{self.source} told its time as {milliseconds!r}", kind="garbage")
         half_trip = (answered - asked) / 2
-        offset = datetime.fromtimestamp(milliseconds / 1000, UTC) - (asked + half_trip)
+        told = datetime.fromtimestamp(milliseconds / 1000, UTC)
+        measured = told - (asked + half_trip)
         # What is smaller than the uncertainty of the measurement is no difference.
-        return offset if abs(offset) > half_trip else timedelta(0)
+        offset = measured if abs(measured) > half_trip else timedelta(0)
+        self._dates.compare(told, date_of(heard.headers))
+        self._believed = lambda: clock.now() + offset
+        return offset
 
     def offers(self, method: str) -> bool:
         """Tell whether the venue has what ccxt calls ``method``, such as ``fetchFundingRateHistory``."""
@@ -122,7 +149,7 @@ class CcxtSource:
 
     async def ask(self, doing: str, method: str, *args: object) -> Any:  # noqa: ANN401  # ccxt is untyped
         """Call a method of ccxt for what is no candle; ``doing`` says in errors what was tried."""
-        with self._translated(doing):
+        with self._asking(doing):
             return await getattr(self._exchange, method)(*args)
 
     def markets(self) -> dict[str, dict[str, Any]]:
@@ -138,46 +165,48 @@ class CcxtSource:
         await self._exchange.close()
 
     @contextmanager
-    def _translated(self, doing: str) -> Generator[None]:
-        try:
-            yield
-        except ccxt.OperationFailed as error:
-            raise VenueUnavailable(
-                self._told(doing, error), kind=_kind(error, _KINDS), retry_after_seconds=self._retry_after()
-            ) from error
-        except ccxt.BaseError as error:
-            if type(error) is ccxt.ExchangeError and error.__cause__ is not None:
-                # How ccxt wraps a connection that broke in the middle of an answer.
-                raise VenueUnavailable(self._told(doing, error), kind="network") from error
-            raise VenueRefused(self._told(doing, error), kind=_kind(error, _REFUSALS)) from error
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-            # What ccxt stumbles over when a body is not what the API promises.
-            raise VenueUnavailable(self._told(doing, error), kind="garbage") from error
+    def _asking(self, doing: str) -> Generator[Heard]:
+        """Hear what is answered, and translate what ccxt raises."""
+        with hearing() as heard:
+            try:
+                yield heard
+            except ccxt.OperationFailed as error:
+                raise self._unavailable(doing, error, heard) from error
+            except ccxt.BaseError as error:
+                if type(error) is ccxt.ExchangeError and error.__cause__ is not None:
+                    # How ccxt wraps a connection that broke in the middle of an answer.
+                    raise VenueUnavailable(self._told(doing, error), kind="network") from error
+                raise VenueRefused(self._told(doing, error), kind=_kind(error, _REFUSALS)) from error
+            except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+                # What ccxt stumbles over when a body is not what the API promises.
+                raise VenueUnavailable(self._told(doing, error), kind="garbage") from error
 
-    def _answered_nothing(self) -> bool:
-        """Tell whether "no candles" was an empty body with status 200, which ccxt takes for an empty list."""
-        return not str(self._exchange.last_http_response or "").strip()
+    def _unavailable(self, doing: str, error: Exception, heard: Heard) -> VenueUnavailable:
+        kind = "banned" if heard.status == 418 else _kind(error, _KINDS)
+        if kind == "clock":
+            self.clock_doubts += 1
+        pause = asked_pause(heard.status, heard.headers, heard.text, is_limit=kind == "rate_limited")
+        seconds = pause.seconds if pause else None
+        return VenueUnavailable(self._told(doing, error), kind=kind, retry_after_seconds=seconds)
 
     def _told(self, doing: str, error: Exception) -> str:
         text = " ".join(str(error).split())
         return f"could not {doing} at {self.source}: {type(error).__name__}: {text[:300]}"
 
-    def _retry_after(self) -> float | None:
-        value = self._header("retry-after")
-        return float(value) if value.isdigit() else None
-
-    def _header(self, wanted: str) -> str:
-        headers = self._exchange.last_response_headers or {}
-        return next((str(value) for name, value in headers.items() if str(name).lower() == wanted), "")
-
 
 def open_source(
-    venue: str, *, url: str | None = None, timeout_seconds: float = 10.0, with_derivatives: bool = True
+    venue: str,
+    *,
+    url: str | None = None,
+    timeout_seconds: float = 10.0,
+    with_derivatives: bool = True,
+    gate: Gate | None = None,
 ) -> CcxtSource:
     """Open an exchange by its ccxt id, inside the running event loop.
 
     With ``url`` every request goes to that base address instead of the venue's hosts (Binance and kin only).
-    Without ``with_derivatives`` Binance is asked for its spot markets only.
+    Without ``with_derivatives`` Binance is asked for its spot markets only. All that ask one venue from one
+    address should share one ``gate``.
 
     Raises
     ------
@@ -205,7 +234,7 @@ def open_source(
             for name, address in exchange.urls["api"].items()
             if isinstance(address, str)
         }
-    return CcxtSource(exchange)
+    return CcxtSource(exchange, gate)
 
 
 def _kind(error: Exception, kinds: tuple[tuple[type[Exception], str], ...]) -> str:

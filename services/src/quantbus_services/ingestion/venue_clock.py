@@ -36,20 +36,26 @@ class VenueClock:
         self._on_offset = on_offset
         self._offset = timedelta(0)
         self._checked_at: datetime | None = None
+        self._doubts = source.clock_doubts
 
     def now(self) -> datetime:
         """Return the present at the venue as an aware UTC datetime."""
         return self._clock.now() + self._offset
 
     async def refresh(self) -> None:
-        """Compare the clocks if that is due; a venue that does not answer leaves the difference as it was."""
+        """Compare the clocks if that is due, or an answer spoke against what we take for the venue's time.
+
+        A venue that does not answer leaves the difference as it was.
+        """
         now = self._clock.now()
-        if self._checked_at is not None and timedelta(0) <= now - self._checked_at < self._check:
+        doubts = self._source.clock_doubts
+        is_recent = self._checked_at is not None and timedelta(0) <= now - self._checked_at < self._check
+        if is_recent and doubts == self._doubts:
             return
         try:
             self._offset = await self._source.clock_offset(self._clock)
         except VenueError as error:
             _log.warning("venue_clock_unknown", error=str(error))
             return
-        self._checked_at = now
+        self._checked_at, self._doubts = now, doubts
         self._on_offset(self._offset.total_seconds())

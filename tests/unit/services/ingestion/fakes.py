@@ -39,6 +39,7 @@ class FakeVenue:
     ahead: timedelta = timedelta(0)
     requests: list[tuple[str, str, datetime, int]] = field(default_factory=list)
     closed: bool = False
+    clock_doubts: int = 0
 
     async def instruments(self) -> InstrumentCatalogue:
         self._fail()

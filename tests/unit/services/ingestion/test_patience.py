@@ -3,6 +3,7 @@ import pytest
 from quantbus_contracts.errors import VenueError, VenueRefused, VenueUnavailable
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.ingestion.backoff import delays
+from quantbus_services.ingestion.gate import Held
 from quantbus_services.ingestion.patience import PatientSource
 from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, FakeVenue
 
@@ -71,7 +72,7 @@ async def test_the_pause_the_venue_asks_for_is_kept() -> None:
     assert recorder.pauses == [7.0]
 
 
-async def test_a_ban_is_not_waited_for() -> None:
+async def test_a_ban_of_an_hour_is_not_waited_for() -> None:
     venue, recorder = FakeVenue(FrozenClock()), Recorder()
     venue.failures = [unavailable("rate_limited", retry_after=3600.0)]
 
@@ -79,6 +80,34 @@ async def test_a_ban_is_not_waited_for() -> None:
         await patient(venue, recorder).fetch(BTC, MINUTE, NOON, 5)
 
     assert recorder.pauses == []
+
+
+async def test_a_gate_that_is_closed_uses_up_no_try_and_is_not_counted_again() -> None:
+    venue, recorder = FakeVenue(FrozenClock()), Recorder()
+    venue.failures = [Held("nothing was sent", kind="banned", retry_after_seconds=120.0)] * 6
+
+    await patient(venue, recorder, attempts=2).fetch(BTC, MINUTE, NOON, 5)
+
+    assert recorder.pauses == [120.0] * 6
+    assert recorder.kinds == []
+
+
+async def test_who_tries_once_does_not_wait_at_a_closed_gate() -> None:
+    venue, recorder = FakeVenue(FrozenClock()), Recorder()
+    venue.failures = [Held("nothing was sent", kind="rate_limited", retry_after_seconds=3.0)]
+
+    with pytest.raises(Held):
+        await patient(venue, recorder, attempts=1).fetch(BTC, MINUTE, NOON, 5)
+
+
+async def test_patience_ends_after_a_quarter_of_an_hour_in_all() -> None:
+    venue, recorder = FakeVenue(FrozenClock()), Recorder()
+    venue.failures = [Held("nothing was sent", kind="banned", retry_after_seconds=400.0)] * 9
+
+    with pytest.raises(Held):
+        await patient(venue, recorder).fetch(BTC, MINUTE, NOON, 5)
+
+    assert recorder.pauses == [400.0, 400.0]
 
 
 def test_pauses_grow_to_a_ceiling_and_vary_by_half() -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import ccxt.async_support as ccxt
@@ -21,8 +22,8 @@ class Exchange:
 
     def __init__(self, answer: object = None) -> None:
         self.answer = answer
-        self.last_response_headers: dict[str, str] = {}
-        self.last_http_response = "[]"
+        self.headers: dict[str, str] = {}
+        self.text = "[]"
         self.asked: list[tuple[object, ...]] = []
 
     async def fetch_ohlcv(self, *args: object) -> object:
@@ -37,8 +38,15 @@ class Exchange:
     def feature_value(self, symbol: str, method: str, name: str) -> object:
         return self.answer
 
+    async def fetch(self, url: str, *_: object) -> object:
+        return None
+
+    def on_rest_response(self, *answer: object) -> object:
+        return answer[5]
+
     def _say(self, args: tuple[object, ...]) -> object:
         self.asked.append(args)
+        self.on_rest_response(200, "OK", "", "GET", self.headers, self.text, {}, None)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer() if callable(self.answer) else self.answer
@@ -101,7 +109,7 @@ async def test_a_no_of_the_venue_is_a_refusal_of_a_kind(error: Exception, kind: 
 
 async def test_the_pause_that_the_venue_asks_for_travels_along() -> None:
     exchange = Exchange(ccxt.DDoSProtection("429"))
-    exchange.last_response_headers = {"Retry-After": "17"}
+    exchange.headers = {"Retry-After": "17"}
 
     with pytest.raises(VenueUnavailable) as caught:
         await fetch(exchange)
@@ -121,7 +129,7 @@ async def test_an_empty_body_with_status_200_is_no_answer_but_an_empty_list_is()
     exchange = Exchange([])
 
     assert await fetch(exchange) == []
-    exchange.last_http_response = ""
+    exchange.text = ""
     with pytest.raises(VenueUnavailable):
         await fetch(exchange)
 
@@ -235,3 +243,46 @@ async def test_only_binance_can_be_stood_in_for() -> None:
 
 def test_the_fake_rows_are_on_the_minute() -> None:
     assert datetime.fromtimestamp(int(str(row_of(NOON)[0])) / 1000, UTC) == NOON
+
+
+def dated(moment: datetime) -> dict[str, str]:
+    return {"Date": format_datetime(moment.astimezone(UTC), usegmt=True)}
+
+
+async def compared(exchange: Exchange, ours: FrozenClock) -> CcxtSource:
+    """A source that has compared the venue's clock with ours, and found them equal."""
+    rows, exchange.answer = exchange.answer, ours.now().timestamp() * 1000
+    exchange.headers = dated(ours.now())
+    source = CcxtSource(exchange)
+    await source.clock_offset(ours)
+    exchange.answer = rows
+    return source
+
+
+async def test_a_bar_that_cannot_be_closed_by_the_date_of_its_answer_is_left_out() -> None:
+    ours = FrozenClock(NOON + timedelta(minutes=2))
+    exchange = Exchange([row_of(NOON), row_of(NOON + timedelta(minutes=1))])
+    source = await compared(exchange, ours)
+
+    exchange.headers = dated(NOON + timedelta(seconds=90))
+
+    assert await source.fetch(BTC, MINUTE, NOON, 5) == [row_of(NOON)]
+    assert source.clock_doubts == 1
+
+
+async def test_a_date_that_fits_leaves_out_nothing() -> None:
+    ours = FrozenClock(NOON + timedelta(minutes=2))
+    exchange = Exchange([row_of(NOON), row_of(NOON + timedelta(minutes=1))])
+    source = await compared(exchange, ours)
+
+    assert len(await source.fetch(BTC, MINUTE, NOON, 5)) == 2
+    assert source.clock_doubts == 0
+
+
+async def test_an_error_about_the_clock_is_a_doubt() -> None:
+    source = CcxtSource(Exchange(ccxt.InvalidNonce("-1021")))
+
+    with pytest.raises(VenueUnavailable) as caught:
+        await source.fetch(BTC, MINUTE, NOON, 5)
+
+    assert (caught.value.kind, source.clock_doubts) == ("clock", 1)

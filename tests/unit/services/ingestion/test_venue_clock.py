@@ -59,3 +59,15 @@ async def test_a_venue_that_does_not_tell_its_time_leaves_the_difference_as_it_w
     await clock.refresh()
 
     assert clock.now() == ours.now() + timedelta(seconds=2)
+
+
+async def test_an_answer_that_speaks_against_the_time_has_it_measured_at_once() -> None:
+    ours = FrozenClock(NOON)
+    venue = FakeVenue(ours)
+    clock = VenueClock(venue, ours, check_seconds=300)
+    await clock.refresh()
+    venue.ahead, venue.clock_doubts = timedelta(minutes=-10), 1
+
+    await clock.refresh()
+
+    assert clock.now() == NOON - timedelta(minutes=10)
