@@ -1,57 +1,30 @@
-"""Perpetuals whose mark is the last price, with funding at a fixed rate: where a market says no more."""
+"""What the futures side of the venue says of its perpetuals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from quantbus_services.paper_exchange.accounts.ports import Funding
-from quantbus_services.paper_exchange.market import Market
+from quantbus_services.paper_exchange.brackets import Bracket, brackets_of
+from quantbus_services.paper_exchange.funding import Funding, funding_between
+from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 
-__all__ = ["SteadyContracts"]
-
-_HOURS_MS = 8 * 3_600_000
-_RATE = 0.0001
-_BRACKETS = (
-    (125, 50_000, 0.004),
-    (100, 250_000, 0.005),
-    (50, 1_000_000, 0.01),
-    (20, 10_000_000, 0.025),
-    (10, 50_000_000, 0.05),
-    (5, 1_000_000_000, 0.1),
-)
+__all__ = ["VenueContracts"]
 
 
-class SteadyContracts:
-    """What is true of every perpetual of a market."""
+class VenueContracts:
+    """Marks, fundings and brackets as the public routes tell them."""
 
-    def __init__(self, market: Market) -> None:
-        """Take the prices from ``market``."""
+    def __init__(self, market: PerpetualMarket) -> None:
+        """Ask ``market``."""
         self._market = market
 
-    def mark_price(self, name: str, now_ms: int) -> float:
-        """Return the last price."""
-        return self._market.last_price(name, now_ms)
+    def mark_price(self, name: str, now_ms: int) -> float | None:
+        """Return the mark price; None if the perpetual is not listed."""
+        return self._market.mark_price(name, now_ms) if name in self._market.listed(now_ms) else None
 
     def fundings(self, name: str, after_ms: int, until_ms: int) -> Sequence[Funding]:
-        """Return an exchange of funding every eight hours."""
-        first = (after_ms // _HOURS_MS + 1) * _HOURS_MS
-        return [
-            Funding(at_ms, _RATE, self.mark_price(name, at_ms))
-            for at_ms in range(first, until_ms + 1, _HOURS_MS)
-        ]
+        """Return the exchanges of funding in ``(after_ms, until_ms]``, oldest first."""
+        return funding_between(self._market, name, after_ms + 1, until_ms, until_ms)
 
-    def brackets(self, name: str) -> Sequence[Mapping[str, float]]:
-        """Return brackets that are continuous where one ends and the next begins."""
-        rows, floor, deduction, before = [], 0.0, 0.0, 0.0
-        for number, (leverage, cap, rate) in enumerate(_BRACKETS, start=1):
-            deduction += floor * (rate - before) if number > 1 else 0.0
-            rows.append(
-                {
-                    "bracket": number,
-                    "initialLeverage": leverage,
-                    "notionalCap": float(cap),
-                    "notionalFloor": floor,
-                    "maintMarginRatio": rate,
-                    "cum": round(deduction, 8),
-                }
-            )
-            floor, before = float(cap), rate
-        return rows
+    def brackets(self, name: str, now_ms: int) -> Sequence[Bracket]:
+        """Return the leverage brackets, smallest notional first; none if the perpetual is not listed."""
+        listing = self._market.listed(now_ms).get(name)
+        return () if listing is None else brackets_of(listing)

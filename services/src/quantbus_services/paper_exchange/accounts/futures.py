@@ -5,16 +5,16 @@ from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.margin import (
-    Bracket,
     Margins,
-    bracket_of,
+    Tier,
     liquidation_price,
     opening_amount,
     order_margin,
+    tier_of,
 )
 from quantbus_services.paper_exchange.accounts.matching import Match
 from quantbus_services.paper_exchange.accounts.money import exact, fee_of, rounded
-from quantbus_services.paper_exchange.accounts.ports import Funding, Perpetuals
+from quantbus_services.paper_exchange.accounts.ports import Perpetuals
 from quantbus_services.paper_exchange.accounts.records import (
     ZERO,
     Account,
@@ -23,6 +23,7 @@ from quantbus_services.paper_exchange.accounts.records import (
     Order,
     Position,
 )
+from quantbus_services.paper_exchange.funding import Funding
 from quantbus_services.paper_exchange.queries import Refusal
 
 __all__ = ["FuturesClearing"]
@@ -131,11 +132,11 @@ class FuturesClearing:
         for position in account.held():
             if position.asset != asset:
                 continue
-            mark, setting = self.mark(position.symbol, now_ms), account.setting(position.symbol)
+            mark, setting = self.mark(position, now_ms), account.setting(position.symbol)
             notional, gain = abs(position.amount) * mark, position.profit_at(mark)
             needed, kept = (
                 notional / setting.leverage,
-                self.bracket(position.symbol, notional).maintenance(notional),
+                self.tier(position.symbol, notional, now_ms).maintenance(notional),
             )
             initial, maintenance, profit = initial + needed, maintenance + kept, profit + gain
             if setting.is_isolated:
@@ -159,22 +160,32 @@ class FuturesClearing:
     def liquidation_price(self, account: Account, position: Position, now_ms: int) -> Decimal:
         """Return where a position is liquidated; zero for nowhere."""
         if account.setting(position.symbol).is_isolated:
-            bracket = self.bracket(position.symbol, abs(position.basis))
-            return liquidation_price(position, position.margin, bracket)
-        mark, sums = self.mark(position.symbol, now_ms), self.margins(account, position.asset, now_ms)
+            tier = self.tier(position.symbol, abs(position.basis), now_ms)
+            return liquidation_price(position, position.margin, tier)
+        mark, sums = self.mark(position, now_ms), self.margins(account, position.asset, now_ms)
         notional = abs(position.amount) * mark
-        bracket = self.bracket(position.symbol, notional)
+        tier = self.tier(position.symbol, notional, now_ms)
         others = sums.cross_profit - position.profit_at(mark)
-        others -= sums.cross_maintenance - bracket.maintenance(notional)
-        return liquidation_price(position, sums.cross_wallet + others, bracket)
+        others -= sums.cross_maintenance - tier.maintenance(notional)
+        return liquidation_price(position, sums.cross_wallet + others, tier)
 
-    def mark(self, symbol: str, now_ms: int) -> Decimal:
-        """Return the mark price."""
-        return exact(self._contracts.mark_price(symbol, now_ms), _PRICE_DECIMALS)
+    def mark(self, position: Position, now_ms: int) -> Decimal:
+        """Return the mark price of a position; its entry price once the perpetual is gone."""
+        mark = self._contracts.mark_price(position.symbol, now_ms)
+        return position.entry_price if mark is None else exact(mark, _PRICE_DECIMALS)
 
-    def bracket(self, symbol: str, notional: Decimal) -> Bracket:
-        """Return the leverage bracket of a notional."""
-        return bracket_of(self._contracts.brackets(symbol), notional)
+    def tier(self, symbol: str, notional: Decimal, now_ms: int) -> Tier:
+        """Return what must be kept of a notional."""
+        return tier_of(self._contracts.brackets(symbol, now_ms), notional)
+
+    def most_leverage(self, symbol: str, now_ms: int) -> int:
+        """Return the highest leverage that may be set."""
+        return max((one.leverage for one in self._contracts.brackets(symbol, now_ms)), default=1)
+
+    def most_notional(self, symbol: str, leverage: int, now_ms: int) -> Decimal:
+        """Return how much a position may be worth at a leverage."""
+        caps = [one.cap for one in self._contracts.brackets(symbol, now_ms) if one.leverage >= leverage]
+        return Decimal(str(max(caps, default=0.0)))
 
     def book(
         self,

@@ -102,7 +102,7 @@ def balance_answer(account: Account, clearing: FuturesClearing, now_ms: int) -> 
 def _margins_of(
     account: Account, position: Position, clearing: FuturesClearing, now_ms: int
 ) -> dict[str, Decimal]:
-    mark, setting = clearing.mark(position.symbol, now_ms), account.setting(position.symbol)
+    mark, setting = clearing.mark(position, now_ms), account.setting(position.symbol)
     notional = position.amount * mark
     profit = position.profit_at(mark)
     return {
@@ -110,7 +110,7 @@ def _margins_of(
         "notional": notional,
         "profit": profit,
         "initial": abs(notional) / setting.leverage,
-        "maintenance": clearing.bracket(position.symbol, abs(notional)).maintenance(abs(notional)),
+        "maintenance": clearing.tier(position.symbol, abs(notional), now_ms).maintenance(abs(notional)),
         "isolated": position.margin + profit if setting.is_isolated else ZERO,
     }
 

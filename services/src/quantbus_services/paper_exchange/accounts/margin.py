@@ -1,6 +1,6 @@
 """The arithmetic of USD-M margins: what is set aside, what is free, and where a position is liquidated."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,33 +12,29 @@ from quantbus_services.paper_exchange.accounts.records import (
     PositionSide,
     Side,
 )
+from quantbus_services.paper_exchange.brackets import Bracket
 
-__all__ = ["Bracket", "Margins", "bracket_of", "liquidation_price", "opening_amount", "order_margin"]
+__all__ = ["Margins", "Tier", "liquidation_price", "opening_amount", "order_margin", "tier_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bracket:
-    """What is asked of a notional up to ``cap``: maintenance is ``rate`` of it less ``deduction``."""
+class Tier:
+    """What must be kept of a notional: ``rate`` of it less ``deduction``."""
 
-    cap: Decimal
-    rate: Decimal
-    deduction: Decimal
-    most_leverage: int
+    rate: Decimal = ZERO
+    deduction: Decimal = ZERO
 
     def maintenance(self, notional: Decimal) -> Decimal:
         """Return the maintenance margin."""
         return max(notional * self.rate - self.deduction, ZERO)
 
 
-def bracket_of(brackets: Sequence[Mapping[str, float]], notional: Decimal) -> Bracket:
-    """Return the bracket of a notional; the last one beyond its cap."""
-    chosen = next((one for one in brackets if notional <= Decimal(str(one["notionalCap"]))), brackets[-1])
-    return Bracket(
-        cap=Decimal(str(chosen["notionalCap"])),
-        rate=Decimal(str(chosen["maintMarginRatio"])),
-        deduction=Decimal(str(chosen["cum"])),
-        most_leverage=int(chosen["initialLeverage"]),
-    )
+def tier_of(brackets: Sequence[Bracket], notional: Decimal) -> Tier:
+    """Return the tier of a notional, the last one beyond its cap; nothing is asked where there is none."""
+    if not brackets:
+        return Tier()
+    chosen = next((one for one in brackets if notional <= Decimal(str(one.cap))), brackets[-1])
+    return Tier(Decimal(str(chosen.margin_ratio)), Decimal(str(chosen.deduction)))
 
 
 def opening_amount(position: Position, side: Side, amount: Decimal) -> Decimal:
@@ -107,10 +103,10 @@ class Margins:
         return max(self.cross_wallet + self.cross_profit - self.cross_initial - self.orders, ZERO)
 
 
-def liquidation_price(position: Position, wallet: Decimal, bracket: Bracket) -> Decimal:
+def liquidation_price(position: Position, wallet: Decimal, tier: Tier) -> Decimal:
     """Return the price at which ``wallet`` no longer covers the maintenance margin; zero for none."""
     size = abs(position.amount)
     if not size:
         return ZERO
-    price = (wallet + bracket.deduction - position.basis) / (size * bracket.rate - position.amount)
+    price = (wallet + tier.deduction - position.basis) / (size * tier.rate - position.amount)
     return max(price, ZERO)

@@ -1,13 +1,15 @@
 """What the accounts need from elsewhere, and where faults may be put between a client and its orders."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from quantbus_services.paper_exchange.accounts.records import Board, Fill, Side
+from quantbus_services.paper_exchange.brackets import Bracket
+from quantbus_services.paper_exchange.funding import Funding
 from quantbus_services.paper_exchange.queries import Refusal
 
-__all__ = ["Funding", "NoFaults", "OrderFaults", "OrderTicket", "Perpetuals"]
+__all__ = ["NoFaults", "OrderFaults", "OrderTicket", "Perpetuals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +61,17 @@ class NoFaults:
         return fills
 
 
-@dataclass(frozen=True, slots=True)
-class Funding:
-    """One exchange of funding: holders of long positions pay ``rate`` of the notional at ``mark``."""
-
-    time_ms: int
-    rate: float
-    mark: float
-
-
 class Perpetuals(Protocol):
     """What is true of a perpetual beyond its prices."""
 
-    def mark_price(self, name: str, now_ms: int) -> float:
-        """Return the price that margins are judged by."""
+    def mark_price(self, name: str, now_ms: int) -> float | None:
+        """Return the price that margins are judged by; None if the perpetual is not listed."""
         ...
 
     def fundings(self, name: str, after_ms: int, until_ms: int) -> Sequence[Funding]:
         """Return the exchanges of funding in ``(after_ms, until_ms]``, oldest first."""
         ...
 
-    def brackets(self, name: str) -> Sequence[Mapping[str, float]]:
-        """Return the leverage brackets in Binance's words, smallest notional first."""
+    def brackets(self, name: str, now_ms: int) -> Sequence[Bracket]:
+        """Return the leverage brackets, smallest notional first; none if the perpetual is not listed."""
         ...

@@ -6,7 +6,7 @@ from quantbus_services.paper_exchange.accounts.futures import FuturesClearing
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.matching import Match
 from quantbus_services.paper_exchange.accounts.path import Step
-from quantbus_services.paper_exchange.accounts.ports import Funding, Perpetuals
+from quantbus_services.paper_exchange.accounts.ports import Perpetuals
 from quantbus_services.paper_exchange.accounts.records import (
     ZERO,
     Account,
@@ -18,6 +18,7 @@ from quantbus_services.paper_exchange.accounts.records import (
 )
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
 from quantbus_services.paper_exchange.accounts.trading import Trading
+from quantbus_services.paper_exchange.funding import Funding
 from quantbus_services.paper_exchange.listings import Listing
 
 __all__ = ["Risk"]

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.money import exact
 from quantbus_services.paper_exchange.accounts.path import Step, steps_of
-from quantbus_services.paper_exchange.accounts.ports import Funding
 from quantbus_services.paper_exchange.accounts.records import ZERO, Board, Status
 from quantbus_services.paper_exchange.accounts.risk import Risk
 from quantbus_services.paper_exchange.accounts.trading import Trading
+from quantbus_services.paper_exchange.funding import Funding
 from quantbus_services.paper_exchange.listings import Listing
 
 __all__ = ["Settlement"]
@@ -49,7 +49,7 @@ class Settlement:
             for event in heapq.merge(*events, key=lambda one: one[:4]):
                 self._take(event)
             for board, symbol in watched:
-                self._wind_up(board, symbol, now_ms)
+                self._wind_up(board, symbol, after, now_ms)
         self._ledger.settled_ms = now_ms
 
     def _watched(self) -> list[tuple[Board, str]]:
@@ -85,14 +85,17 @@ class Settlement:
                 self._risk.check(event.listing, event.what)
             self._trading.advance(event.board, event.listing, event.what)
 
-    def _wind_up(self, board: Board, symbol: str, now_ms: int) -> None:
+    def _wind_up(self, board: Board, symbol: str, after_ms: int, now_ms: int) -> None:
         """End what is open in a market that has ended or is gone."""
         market = self._trading.board(board).market
-        listing = market.listed(now_ms).get(symbol)
-        if listing is not None and not market.is_over(symbol, now_ms):
+        if symbol in market.listed(now_ms) and not market.is_over(symbol, now_ms):
             return
         for order in self._ledger.open_orders(board, symbol):
             self._trading.end(order, Status.EXPIRED, now_ms)
-        if listing is not None and board == "futures" and self._risk is not None:
-            price = exact(market.last_price(symbol, now_ms), listing.price_decimals)
+        if board == "spot" or self._risk is None:
+            return
+        seen_ms = now_ms if symbol in market.listed(now_ms) else after_ms
+        listing = market.listed(seen_ms).get(symbol)
+        if listing is not None:
+            price = exact(market.last_price(symbol, seen_ms), listing.price_decimals)
             self._risk.wind_up(listing, Step(now_ms, price, price, ZERO))
