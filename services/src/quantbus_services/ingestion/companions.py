@@ -29,7 +29,7 @@ from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.source import CandleSource
 from quantbus_services.ingestion.venue import open_source
 
-__all__ = ["Companions", "LiveParts", "beside_live", "gap_rules", "second_sources"]
+__all__ = ["Companions", "LiveParts", "beside_live", "second_sources"]
 
 _log = structlog.get_logger(__name__)
 OnWrite = Callable[[Series, CandleReport], None]
@@ -50,15 +50,6 @@ class Companions:
     async def failed(self, series: Series, error: VenueError) -> bool:
         """Let the second source stand in if it is time."""
         return await self.stand_in.failed(series, error)
-
-
-def gap_rules(settings: IngestionSettings) -> GapRules:
-    """Return the rules that the settings give."""
-    return GapRules(
-        confirmations=settings.gap_confirmations,
-        pause=timedelta(seconds=settings.gap_pause_seconds),
-        attempts=settings.gap_attempts,
-    )
 
 
 @asynccontextmanager
@@ -210,7 +201,7 @@ class _Builder:
             self.writer(),
             AsyncGapStore(self.connection),
             self.watch(),
-            rules=gap_rules(self.settings),
+            rules=GapRules.of(self.settings),
             page_bars=self.settings.page_bars,
             venue_now=self.clock.now,
             now=self.clock.now,

@@ -22,7 +22,7 @@ from rich.text import Text
 from quantbus_services.ingestion.backfill import Filled
 from quantbus_services.ingestion.series import Series
 
-__all__ = ["file_progress", "series_progress"]
+__all__ = ["count_progress", "file_progress", "named_progress", "series_progress"]
 
 
 class _RowsPerSecond(ProgressColumn):
@@ -43,6 +43,14 @@ def _new_progress(unit: str) -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
+
+
+@contextmanager
+def count_progress(what: str) -> Generator[Callable[[int, int], None]]:
+    """Show one bar that counts ``what``."""
+    with _new_progress(what) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager
@@ -76,5 +84,17 @@ def series_progress() -> Generator[Callable[[int, int, Filled], None]]:
                     str(filled.series), total=total, completed=done, rows=True
                 )
             progress.update(tasks[filled.series], completed=done, total=total)
+
+        yield note
+
+
+@contextmanager
+def named_progress() -> Generator[Callable[[str, int, int], None]]:
+    """Show one bar for a number of things that are looked at in turn."""
+    with _new_progress("") as progress:
+        task = progress.add_task("", total=None)
+
+        def note(what: str, done: int, total: int) -> None:
+            progress.update(task, description=escape(what), completed=done, total=total)
 
         yield note

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from quantbus_contracts.schema import Gap, GapState
+from quantbus_services.ingestion.settings import IngestionSettings
 
 __all__ = ["Answer", "GapRules"]
 
@@ -24,6 +25,15 @@ class GapRules:
     """An answer counts if it comes at least this long after the last that counted."""
     attempts: int
     """So many requests without an answer around it make it unreachable."""
+
+    @classmethod
+    def of(cls, settings: IngestionSettings) -> "GapRules":
+        """Return the rules that the settings give."""
+        return cls(
+            confirmations=settings.gap_confirmations,
+            pause=timedelta(seconds=settings.gap_pause_seconds),
+            attempts=settings.gap_attempts,
+        )
 
     def judged(self, gap: Gap, answer: Answer, note: str, now: datetime) -> Gap:
         """Return the gap after one more attempt that brought none of its bars."""
