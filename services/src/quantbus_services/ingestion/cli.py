@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from quantbus_services.ingestion.gaps.cli import gaps
+
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
     from quantbus_services.ingestion.settings import IngestionSettings
@@ -16,6 +18,8 @@ __all__ = ["app"]
 app = typer.Typer(
     help="Bring closed candles onto the bus: from files and from exchanges.", no_args_is_help=True
 )
+
+app.command()(gaps)
 
 Symbols = Annotated[
     str,
