@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quantbus_services.ingestion.gaps.cli import gaps
+from quantbus_services.ingestion.gaps_cli import gaps
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
