@@ -1,7 +1,8 @@
 """Recorded files of every form onto a real MongoDB; skipped where they are absent."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -11,6 +12,9 @@ from quantbus_contracts.mongo.candle_reader import CandleReader
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.identify import Overrides
+from quantbus_services.ingestion.import_main import run_import
+from quantbus_services.ingestion.settings import IngestionSettings
 from tests.integration.ingestion.test_import import FAR, imported, totals
 
 pytestmark = pytest.mark.integration
@@ -58,6 +62,27 @@ LONG_AGO = datetime(2010, 1, 1, tzinfo=UTC)
             "BITTREX:XRPETH",
             "5m",
             (None, 0, 0, 0),
+        ),
+        (
+            "raw/freqtrade_json/ETH_USDT-5m.json",
+            {"venue": "binance"},
+            "BINANCE:ETHUSDT",
+            "5m",
+            (None, 0, 0, 0),
+        ),
+        (
+            "freqtrade/testdata/futures/XRP_USDT_USDT-1h-futures.json.gz",
+            {"venue": "binance"},
+            "BINANCE:XRPUSDT.P",
+            "1h",
+            (None, 0, 0, 0),
+        ),
+        (
+            "raw/kaggle/coin_Solana.csv",
+            {"venue": "coinmarketcap", "symbol": "SOL/USD", "timeframe": "1d"},
+            "COINMARKETCAP:SOLUSD",
+            "1d",
+            (452, 0, 0, 0),
         ),
         ("ohlcv/1h/OKX_BTCUSDT_1h_PERP.parquet", {}, "OKX:BTCUSDT.P", "1h", (52608, 0, 0, 0)),
         ("ohlcv/1d/BINANCE_ADAUSDT_1d.parquet", {}, "BINANCE:ADAUSDT", "1d", (2816, 0, 0, 0)),
@@ -119,7 +144,6 @@ def test_binances_daily_files_hold_the_bars_of_the_long_series(
             {"venue": "binance", "symbol": "ZEC/USDT:USDT", "timeframe": "8h"},
             "found timestamp, symbol, funding_rate",
         ),
-        ("raw/freqtrade_json/ETH_USDT-5m.json", {}, "expected a file of candles"),
         ("raw/kaggle/coin_Solana.csv", {}, "give --venue and --symbol and --timeframe"),
         ("raw/kraken/XBTUSD_60.csv", {"timeframe": "1m"}, "expected 1m bars, found bars 1:00:00 apart"),
         ("freqtrade/testdata/UNITTEST_BTC-8m.feather", {"venue": "binance"}, "found '8m'"),
@@ -153,12 +177,39 @@ def test_what_holds_no_bars_of_ours_is_refused_with_the_reason(
     )
 
 
-def test_close_times_instead_of_open_times_are_refused_row_by_row(
-    mongo_settings: MongoSettings, shared_data: Path
+def test_days_named_by_their_last_second_land_on_the_day_that_another_source_says(
+    mongo_settings: MongoSettings, connection: Connection, shared_data: Path
 ) -> None:
     given = {"venue": "coinmarketcap", "symbol": "SOL/USD", "timeframe": "1d"}
+    assert not imported(mongo_settings, shared_data / "raw/kaggle/coin_Solana.csv", **given)[0].error
+    assert not imported(mongo_settings, shared_data / "raw/cryptodatadownload/Binance_SOLUSDT_d.csv")[0].error
+    day = Timeframe.parse("1d")
+    theirs, ours = (
+        {bar.open_time: bar.close for bar in CandleReader(connection).candles(symbol, day, LONG_AGO, FAR)}
+        for symbol in ("BINANCE:SOLUSDT", "COINMARKETCAP:SOLUSD")
+    )
 
-    [report] = imported(mongo_settings, shared_data / "raw/kaggle/coin_Solana.csv", **given)
+    def distance(days: int) -> float:
+        shifted = {time + timedelta(days=days): close for time, close in ours.items()}
+        return median(abs(shifted[time] / theirs[time] - 1) for time in shifted.keys() & theirs.keys())
 
-    assert report.report.inserted == 0
-    assert set(report.reasons) == {"misaligned"}
+    assert distance(0) < 0.003
+    assert min(distance(1), distance(-1)) > 5 * distance(0)
+
+
+def test_a_dump_that_ended_in_a_forming_bar_is_imported_without_it(
+    mongo_settings: MongoSettings, connection: Connection, shared_data: Path
+) -> None:
+    file = shared_data / "raw/binance_futures_csv/ZECUSDT_4h.csv"
+    [report] = run_import(
+        [file],
+        Overrides(venue="binance", symbol="ZEC/USDT:USDT"),
+        IngestionSettings(),
+        mongo_settings,
+        by_hand=[file],
+        on_rows=lambda *_: None,
+        drop_last=True,
+    )
+    assert (totals(report), report.reasons) == ((4499, 0, 0, 1), {"unfinished_last_row": 1})
+    last = CandleReader(connection).last_open_time("BINANCE:ZECUSDT.P", Timeframe.parse("4h"))
+    assert last == datetime(2026, 3, 19, 12, tzinfo=UTC)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from quantbus_services.ingestion.export_cli import export
 from quantbus_services.ingestion.gaps_cli import gaps
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ __all__ = ["app"]
 app = typer.Typer(
     help="Bring closed candles onto the bus: from files and from exchanges.", no_args_is_help=True
 )
+
+app.command()(export)
 
 app.command()(gaps)
 
@@ -45,9 +48,15 @@ def import_(
     timeframe: Annotated[
         str | None, typer.Option(help="The timeframe, where the name does not say it.")
     ] = None,
+    drop_last: Annotated[
+        bool,
+        typer.Option(
+            "--drop-last", help="Refuse each file's newest bar: it was still forming when the file was made."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Import candles from Parquet, Freqtrade feather, and CSV files of exchanges; may be run again at will.
+    """Import candles from Parquet, Freqtrade's files, and CSV files of exchanges; may be run again at will.
 
     \b
     Example:
@@ -66,7 +75,13 @@ def import_(
     files = find_files(paths)
     with file_progress(len(files)) as note:
         reports = run_import(
-            files, overrides, settings, load_settings(MongoSettings), by_hand=paths, on_rows=note
+            files,
+            overrides,
+            settings,
+            load_settings(MongoSettings),
+            by_hand=paths,
+            on_rows=note,
+            drop_last=drop_last,
         )
     console = Console()
     if as_json:

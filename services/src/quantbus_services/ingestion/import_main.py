@@ -26,6 +26,7 @@ def run_import(
     *,
     by_hand: Sequence[Path],
     on_rows: Callable[[Path, int, int], None],
+    drop_last: bool = False,
 ) -> list[FileReport]:
     """Import the files; a file that cannot be imported says so in its ``error``."""
     connection = connect(mongo, app="ingestion", timeout_seconds=_TIMEOUT_SECONDS)
@@ -41,6 +42,7 @@ def run_import(
             clock=SystemClock(),
             bus_now=connection.server_now,
             on_rows=on_rows,
+            drop_last=drop_last,
         )
         return list(importer.run(files, named_by_hand=by_hand))
     finally:

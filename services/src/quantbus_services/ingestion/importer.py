@@ -94,8 +94,13 @@ class Importer:
         clock: Clock,
         bus_now: Callable[[], datetime],
         on_rows: Callable[[Path, int, int], None] = lambda _path, _done, _total: None,
+        drop_last: bool = False,
     ) -> None:
-        """Take the stores; ``identify`` tells a file's series, ``bus_now`` decides which bars are closed."""
+        """Take the stores; ``identify`` tells a file's series, ``bus_now`` decides which bars are closed.
+
+        With ``drop_last`` each file's newest bar is refused.
+        """
+        self._drop_last = drop_last
         self._writer = writer
         self._instruments = instruments
         self._identify = identify
@@ -131,6 +136,8 @@ class Importer:
             symbol = series.instrument.symbol
             report = replace(report, symbol=symbol, timeframe=series.timeframe.name)
             bars = read_bars(path)
+            if self._drop_last:
+                bars = bars.without_newest()
             sifted = sift(bars, symbol, series.timeframe, self._bus_now())
         except NotCandles as error:
             return replace(report, skipped=str(error))

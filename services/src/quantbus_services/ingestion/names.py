@@ -20,7 +20,7 @@ from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 __all__ = ["InstrumentNames", "NamedSeries", "NotCandles", "read_name", "read_symbol"]
 
 Market = Literal["spot", "swap"]
-_SUFFIXES = (".gz", ".zip", ".csv", ".parquet", ".feather")
+_SUFFIXES = (".gz", ".zip", ".csv", ".parquet", ".feather", ".json")
 _FREQTRADE = re.compile(
     r"(?P<base>[^_]+)_(?P<quote>[^_-]+)(?:_(?P<settle>[^_-]+(?:-\d{6})?))?-(?P<tf>\d+[A-Za-z]+)(?:-(?P<kind>\w+))?"
 )

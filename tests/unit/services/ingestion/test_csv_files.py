@@ -231,3 +231,13 @@ def test_no_content_whatever_raises_anything_but_a_clear_refusal(
     except ContractError:
         return
     assert len(bars.rows) == len(bars.open_times_ms)
+
+
+def test_a_daily_bar_named_by_its_last_second_is_the_bar_of_that_day(tmp_path: Path) -> None:
+    path = tmp_path / "coin.csv"
+    path.write_text(
+        "Date,High,Low,Open,Close,Volume\n2020-04-11 23:59:59,2,0.5,1,1.5,3\n2020-04-12 00:00:00,2,0.5,1,1.5,3\n"
+    )
+    day = 86_400_000
+    assert [moment // day for moment in read_bars(path).open_times_ms.tolist()] == [18_363, 18_364]
+    assert all(moment % day == 0 for moment in read_bars(path).open_times_ms.tolist())

@@ -46,6 +46,23 @@ class FileBars:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def without_newest(self) -> "FileBars":
+        """Refuse the newest bar, which was still forming when the file was made."""
+        if not len(self):
+            return self
+        newest = int(np.argmax(self.open_times_ms))
+        kept = np.arange(len(self)) != newest
+        refused = Rejection(
+            int(self.rows[newest]), "ts", str(int(self.open_times_ms[newest])), "unfinished_last_row"
+        )
+        return FileBars(
+            self.source,
+            self.rows[kept],
+            self.open_times_ms[kept],
+            {name: column[kept] for name, column in self.values.items()},
+            (*self.rejections, refused),
+        )
+
 
 def epoch_milliseconds(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Turn Unix times into milliseconds; each number's size tells if it counts s, ms, µs or ns.

@@ -22,6 +22,7 @@ from quantbus_services.ingestion.files.csv_layout import HEAD_LINES, Layout, det
 __all__ = ["read_csv"]
 
 _CHUNK = 50_000
+_DAY_MS = 86_400_000
 _TWELVE_HOURS = "%Y-%m-%d %I-%p"
 Numbered = tuple[int, list[str]]
 # zipfile refuses a password with RuntimeError, a compression it does not know with its child NotImplementedError.
@@ -101,6 +102,7 @@ def _chunk(part: Sequence[Numbered], layout: Layout) -> FileBars:
 
     times, undated = _times([fields[layout.time] for _, fields in whole])
     refuse(undated, "ts", layout.time, "open_time_unreadable")
+    times = _days_by_their_close(times)
     values = {}
     for name, column in layout.values.items():
         values[name], bad = _numbers([fields[column] for _, fields in whole])
@@ -112,6 +114,14 @@ def _chunk(part: Sequence[Numbered], layout: Layout) -> FileBars:
         values={name: column[sound] for name, column in values.items()},
         rejections=tuple(rejections),
     )
+
+
+def _days_by_their_close(times: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Turn a day's last second, by which some vendors name a daily bar, into its open time.
+
+    No bar of any length opens in that second, so nothing else is touched.
+    """
+    return np.where(times % _DAY_MS >= _DAY_MS - 1_000, times - times % _DAY_MS, times)
 
 
 def _numbers(texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:

@@ -7,6 +7,7 @@ from quantbus_contracts.errors import ContractError
 from quantbus_services.ingestion.files.arrow import read_feather, read_parquet
 from quantbus_services.ingestion.files.bars import FileBars
 from quantbus_services.ingestion.files.csv_rows import read_csv
+from quantbus_services.ingestion.files.freqtrade_json import read_freqtrade_json
 
 __all__ = ["SUFFIXES", "read_bars", "require_known_form"]
 
@@ -16,6 +17,8 @@ _READERS: dict[str, Callable[[Path], FileBars]] = {
     ".csv": read_csv,
     ".csv.gz": read_csv,
     ".zip": read_csv,
+    ".json": read_freqtrade_json,
+    ".json.gz": read_freqtrade_json,
 }
 SUFFIXES: tuple[str, ...] = tuple(_READERS)
 
