@@ -4,6 +4,7 @@
 """
 
 from quantbus_contracts.collections._spec import CollectionSpec, Database, Index, Party
+from quantbus_contracts.collections.blocks import BLOCKS
 from quantbus_contracts.collections.gaps import GAPS
 from quantbus_contracts.collections.instruments import INSTRUMENTS
 from quantbus_contracts.collections.market import MARKET, candle_collection
@@ -13,7 +14,7 @@ from quantbus_contracts.collections.trading import TRADING
 
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
-COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TRADING)
+COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *BLOCKS, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TRADING)
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}
 

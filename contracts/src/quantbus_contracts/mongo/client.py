@@ -240,7 +240,7 @@ class Connection:
                 return [document.raw for document in found]
         options = course.with_session(call.options)
         reply = getattr(self.collection(call.collection), call.method)(*call.args, **options)
-        return list(reply) if call.method in ("find", "aggregate") else reply
+        return list(reply) if call.method in ("find", "find_raw_batches", "aggregate") else reply
 
     def _wait(self, call: Call, course: "_Course[Result, ClientSession]") -> None:
         if call.method == "pause":
@@ -320,7 +320,7 @@ class AsyncConnection:
             return [document.raw for document in await found.to_list()]
         method = getattr(collection, call.method)
         options = course.with_session(call.options)
-        if call.method == "find":
+        if call.method in ("find", "find_raw_batches"):
             return await method(*call.args, **options).to_list()
         reply = await method(*call.args, **options)
         return await reply.to_list() if call.method == "aggregate" else reply
