@@ -1,6 +1,6 @@
 """The instrument master: every market a venue lists or listed, its rules, and what changed in them.
 
-A row and the record of its change stand together or not at all: both are written in one transaction.
+A market's row and the records of its changes stand together or not at all: they are written in one transaction.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,22 @@ from pymongo import UpdateOne
 
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import instrument_from_row, instrument_row, keyed_row
-from quantbus_contracts.mongo.steps import Row, Steps, bulk_write, find, in_transaction, insert_many
+from quantbus_contracts.mongo.steps import (
+    Row,
+    Steps,
+    bulk_write,
+    find,
+    in_transaction,
+    insert_many,
+    new_deadline,
+)
 from quantbus_contracts.schema import RULE_FIELDS, Listing, MarketChange
 
 __all__ = ["AsyncListingStore", "ListingStore"]
 
 COLLECTION = "crypto_instruments"
 CHANGES = "crypto_instrument_changes"
+_AT_ONCE = 500  # markets: a transaction has to end within seconds
 
 
 def _update(listing: Listing) -> UpdateOne:
@@ -35,14 +44,27 @@ def _change_row(change: MarketChange) -> Row:
 
 
 def _record(listings: Sequence[Listing], changes: Sequence[MarketChange]) -> Steps[None]:
-    def body() -> Steps[None]:
-        if changes:
-            yield insert_many(CHANGES, [_change_row(change) for change in changes])
-        if listings:
-            yield bulk_write(COLLECTION, [_update(listing) for listing in listings])
+    rows: dict[str, list[Row]] = {listing.symbol: [] for listing in listings}
+    for change in changes:
+        rows.setdefault(change.symbol, []).append(_change_row(change))
+    updates = {listing.symbol: _update(listing) for listing in listings}
+    symbols = list(rows)
+    for start in range(0, len(symbols), _AT_ONCE):
+        part = symbols[start : start + _AT_ONCE]
+        yield from in_transaction(
+            _write(
+                [row for symbol in part for row in rows[symbol]],
+                [updates[symbol] for symbol in part if symbol in updates],
+            )
+        )
+        yield new_deadline()
 
-    if listings or changes:
-        yield from in_transaction(body())
+
+def _write(changes: list[Row], updates: list[UpdateOne]) -> Steps[None]:
+    if changes:
+        yield insert_many(CHANGES, changes)
+    if updates:
+        yield bulk_write(COLLECTION, updates)
 
 
 def _all(venue: str | None) -> Steps[list[Listing]]:
@@ -76,7 +98,7 @@ class ListingStore:
         self._connection = connection
 
     def record(self, listings: Iterable[Listing], changes: Iterable[MarketChange] = ()) -> None:
-        """Store listings as they now are, together with what changed; all of it or nothing."""
+        """Store listings as they now are, together with what changed; all of a market or nothing."""
         self._connection.run(_record(list(listings), list(changes)))
 
     def all(self, venue: str | None = None) -> list[Listing]:
@@ -98,7 +120,7 @@ class AsyncListingStore:
         self._connection = connection
 
     async def record(self, listings: Iterable[Listing], changes: Iterable[MarketChange] = ()) -> None:
-        """Store listings as they now are, together with what changed; all of it or nothing."""
+        """Store listings as they now are, together with what changed; all of a market or nothing."""
         await self._connection.run(_record(list(listings), list(changes)))
 
     async def all(self, venue: str | None = None) -> list[Listing]:

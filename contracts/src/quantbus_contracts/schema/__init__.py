@@ -8,6 +8,7 @@ from quantbus_contracts.schema.execution import FINAL_STATES, Execution, Executi
 from quantbus_contracts.schema.gap import BROKEN_GAPS, Disagreement, DisagreementKind, Gap, GapState
 from quantbus_contracts.schema.heartbeat import Heartbeat
 from quantbus_contracts.schema.listing import (
+    MARKET_EVENTS,
     MARKET_STATUSES,
     RULE_FIELDS,
     Listing,
@@ -45,6 +46,7 @@ __all__ = [
     "CONTENT_FIELDS",
     "DEPTH_LEVELS",
     "FINAL_STATES",
+    "MARKET_EVENTS",
     "MARKET_STATUSES",
     "OBSERVATIONS",
     "RULE_FIELDS",

@@ -7,11 +7,20 @@ from pydantic import Field
 from quantbus_contracts.schema._base import Document, Symbol, UtcMoment
 from quantbus_contracts.symbols import Instrument
 
-__all__ = ["MARKET_STATUSES", "RULE_FIELDS", "Listing", "MarketChange", "MarketEvent", "MarketStatus"]
+__all__ = [
+    "MARKET_EVENTS",
+    "MARKET_STATUSES",
+    "RULE_FIELDS",
+    "Listing",
+    "MarketChange",
+    "MarketEvent",
+    "MarketStatus",
+]
 
 MarketStatus = Literal["pending", "trading", "halted", "delisted"]
 MARKET_STATUSES: tuple[MarketStatus, ...] = get_args(MarketStatus)
 MarketEvent = Literal["listed", "delisted", "relisted", "renamed", "changed"]
+MARKET_EVENTS: tuple[MarketEvent, ...] = get_args(MarketEvent)
 Step = Annotated[float, Field(gt=0, le=1e15)]
 Bound = Annotated[float, Field(ge=0, le=1e18)]
 

@@ -52,7 +52,7 @@ class Observation(Document):
 class FundingRate(Observation):
     """What longs paid shorts at one settlement, as a share of the position's value; negative: shorts paid.
 
-    Venues stamp a settlement some milliseconds late, and not always by the same amount: ``at`` is cut to the
+    Venues stamp a settlement some milliseconds late, and not always by the same amount: ``at`` is the nearest
     full minute, so that two tellings of one settlement are one row.
     """
 
