@@ -69,6 +69,7 @@ class Desk:
         """Publish as ``author``."""
         self.author = author
         self.registry = registry or Registry()
+        self._crowded: dict[str, float] = {}
 
     def publish(self, rows: Rows, wishes: Wishes) -> Steps[PublishReport]:
         """Publish what was given; see `SignalBus.publish`."""
@@ -104,6 +105,7 @@ class Desk:
                     default_valid_until=default_valid_until,
                     expected_versions=wishes.expected_versions,
                     dry_run=wishes.dry_run,
+                    crowded=self._crowded,
                     may_fail=not ending.wrote,
                 ),
             )

@@ -11,10 +11,11 @@ from quantbus_contracts.collections.market import MARKET, candle_collection
 from quantbus_contracts.collections.observations import OBSERVATIONS
 from quantbus_contracts.collections.signals import SIGNALS
 from quantbus_contracts.collections.trading import TRADING
+from quantbus_contracts.collections.turns import TURNS
 
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
-COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *BLOCKS, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TRADING)
+COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *BLOCKS, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TURNS, *TRADING)
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}
 

@@ -29,7 +29,8 @@ class CollectionSpec:
     """One collection. ``key`` is the unique key; empty means that rows have none.
 
     Whoever writes a collection reads it too, since a write looks at what stands; not so where rows are only
-    ever added (``append_only``: no role may change them). ``read_by`` names those who read besides.
+    ever added (``append_only``: no role may change them). ``read_by`` names those who read besides. What stands in
+    a hint (``is_hint``) may be lost: writes to it wait for no journal and no majority.
     """
 
     name: str
@@ -41,6 +42,7 @@ class CollectionSpec:
     further_indexes: tuple[Index, ...] = field(default=())
     read_by: tuple[Party, ...] = ("monitor", "operator")
     append_only: bool = False
+    is_hint: bool = False
 
     @property
     def indexes(self) -> tuple[Index, ...]:

@@ -56,6 +56,7 @@ _CODEC: CodecOptions[Row] = CodecOptions(
 )
 _UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _WRITE = WriteConcern(w="majority", j=True)
+_WRITE_HINT = WriteConcern(w=1, j=False)
 _READ = ReadConcern("majority")
 _SNAPSHOT = ReadConcern("snapshot")
 _BETWEEN_DEADLINES = ("abort", "pause", "new_deadline")
@@ -159,7 +160,7 @@ class _Course(Generic[Result, Session]):
         try:
             with translated_errors():
                 yield
-        except (BusError, BulkWriteError) as error:
+        except (BusError, ConfigError, BulkWriteError) as error:
             self._failure = error
 
 
@@ -179,6 +180,9 @@ class _Names:
 
     def called(self, collection: str) -> str:
         return self._renamed.get(collection, collection)
+
+    def concern(self, collection: str) -> WriteConcern:
+        return _WRITE_HINT if spec_of(collection).is_hint else _WRITE
 
     def all(self) -> dict[Database, str]:
         return dict(self._databases)
@@ -250,12 +254,12 @@ class Connection:
                 course.session.abort_transaction()
 
     def collection(self, name: str) -> Collection[Row]:
-        """Return a collection as all of ours are read and written: from the primary, by majority, journaled.
+        """Return a collection as ours are read and written: from the primary, by majority, journaled (hints are not).
 
         For what is no question with one answer (cursors, change streams); all else is carried by `run`.
         """
         return self.client[self.names.of(name)].get_collection(
-            self.names.called(name), _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+            self.names.called(name), _CODEC, ReadPreference.PRIMARY, self.names.concern(name), _READ
         )
 
     def server_now(self) -> datetime:
@@ -312,8 +316,9 @@ class AsyncConnection:
                 return await course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)
             case "commit":
                 return await course.session.commit_transaction() if course.session else None
-        collection = self.client[self.names.of(call.collection)].get_collection(
-            call.collection, _CODEC, ReadPreference.PRIMARY, _WRITE, _READ
+        name = call.collection
+        collection = self.client[self.names.of(name)].get_collection(
+            name, _CODEC, ReadPreference.PRIMARY, self.names.concern(name), _READ
         )
         if call.method == "aggregate_undecoded":
             found = await collection.with_options(_UNDECODED).aggregate(*call.args)

@@ -8,7 +8,7 @@ times. Every write carries the wave's mark, so that reading again tells our own 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,11 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.errors import BusContended, BusError, BusUnavailable
-from quantbus_contracts.mongo.audit_log import MOST_ATTEMPTS, append, back_off
+from quantbus_contracts.mongo.audit_log import append, back_off
 from quantbus_contracts.mongo.audit_rows import Entry, audit_row
 from quantbus_contracts.mongo.author import Author
 from quantbus_contracts.mongo.documents import run_row, signal_row
+from quantbus_contracts.mongo.publish_turns import Place
 from quantbus_contracts.mongo.publish_wave import Outcome, RowResult, State, Wave, read_state
 from quantbus_contracts.mongo.revisions import revision_filter, revision_pipeline
 from quantbus_contracts.mongo.steps import (
@@ -65,6 +66,8 @@ class Publication:
     default_valid_until: Callable[[Signal], datetime]
     expected_versions: Mapping[str, int]
     dry_run: bool = False
+    crowded: dict[str, float] = field(default_factory=dict)
+    """What the publisher remembers of meetings with others; see `publish_turns`."""
     may_fail: bool = True
     """Whether nothing was written before, so that an unreachable bus may be raised instead of reported."""
 
@@ -154,8 +157,10 @@ def _rehearse(wave: Wave, assumed: dict[str, Row]) -> Steps[None]:
 def _publish_wave(wave: Wave, publication: Publication, *, may_fail: bool) -> Steps[bool]:
     """Settle a wave; return whether the bus stopped answering."""
     was_read = False
-    breaks = attempts = 0
-    while wave.open and attempts < MOST_ATTEMPTS and breaks <= MOST_BREAKS:
+    breaks = 0
+    place = Place(wave.declaration.strategy.strategy_id, publication.crowded)
+    yield from place.enter()
+    while wave.open and place.patient and breaks <= MOST_BREAKS:
         try:
             state = yield from read_state(wave, again=was_read)
             was_read = True
@@ -170,13 +175,13 @@ def _publish_wave(wave: Wave, publication: Publication, *, may_fail: bool) -> St
             wave.settle(refusal.signal_id, Outcome.REJECTED, refusal.reason)
             yield new_deadline()
         except BusContended:
-            attempts += 1
-            yield back_off(attempts)
+            yield from place.wait()
         except BusUnavailable:
             if not was_read and may_fail:
                 raise
             breaks += 1
             yield back_off(breaks)
+    yield from place.leave()
     wave.give_up(_UNCONFIRMED if breaks else _CROWDED)
     return breaks > MOST_BREAKS
 

@@ -7,11 +7,12 @@ from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.errors import BusContended
-from quantbus_contracts.mongo.audit_log import MOST_ATTEMPTS, append, back_off, read_with_head
+from quantbus_contracts.mongo.audit_log import append, read_with_head
 from quantbus_contracts.mongo.audit_rows import Head, audit_row
 from quantbus_contracts.mongo.author import Author
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import strategy_row
+from quantbus_contracts.mongo.publish_turns import Place
 from quantbus_contracts.mongo.steps import Row, Steps, bulk_write, find, in_transaction
 from quantbus_contracts.schema import Declaration, Strategy
 
@@ -46,17 +47,22 @@ def declare(strategy: Strategy, author: Author, *, first_only: bool = False) -> 
 
     An equal declaration again writes nothing; another one is the next version, and a row of the audit.
     """
-    for attempt in range(MOST_ATTEMPTS):
+    place = Place(strategy.strategy_id)
+    while place.patient:
         try:
             rows, head, now = yield from read_with_head(
                 COLLECTION, [{"$match": {"_id": {"$eq": strategy.strategy_id}}}], strategy.strategy_id
             )
             former = _declaration(rows[0]) if rows else None
             if former is not None and (first_only or former.strategy == strategy):
-                return former
-            return (yield from in_transaction(_replace(strategy, former, author, head, now)))
+                declared = former
+            else:
+                declared = yield from in_transaction(_replace(strategy, former, author, head, now))
         except BusContended:
-            yield back_off(attempt)
+            yield from place.wait()
+        else:
+            yield from place.leave()
+            return declared
     raise BusContended(f"too many declare or publish {strategy.strategy_id!r} at once; try again")
 
 
