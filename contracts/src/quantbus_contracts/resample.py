@@ -14,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from quantbus_contracts.bar_arrays import BarArrays, Floats
+from quantbus_contracts.bar_arrays import FIELDS, BarArrays, Floats
 from quantbus_contracts.errors import ContractError
 from quantbus_contracts.timeframe import Timeframe
 
@@ -73,20 +73,21 @@ def _check(bars: BarArrays, source: Timeframe) -> None:
 
 
 def _reduced(name: str, column: Floats, first: NDArray[np.intp], counts: NDArray[np.intp]) -> Floats:
+    reduced: Floats
     match name:
         case "open":
-            return column[first]
+            reduced = column[first]
         case "high":
-            return np.maximum.reduceat(column, first)
+            reduced = np.maximum.reduceat(column, first)
         case "low":
-            return np.minimum.reduceat(column, first)
+            reduced = np.minimum.reduceat(column, first)
         case "close":
-            return column[first + counts - 1]
+            reduced = column[first + counts - 1]
         case "volume":
-            return _decimal_sums(column, first)
-    raise ContractError(
-        f"expected open, high, low, close or volume, found {name!r}", field="fields", value=name
-    )
+            reduced = _decimal_sums(column, first)
+        case _:
+            raise ContractError(f"expected {', '.join(FIELDS)}, found {name!r}", field="fields", value=name)
+    return reduced
 
 
 def _decimal_sums(values: Floats, first: NDArray[np.intp]) -> Floats:

@@ -19,7 +19,7 @@ from quantbus_contracts.mongo.block_spans import block_id, day_of, is_past, span
 from quantbus_contracts.mongo.steps import Steps, bulk_write
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["BLOCKS", "COLUMNS", "open_blocks"]
+__all__ = ["BLOCKS", "COLUMNS", "open_blocks", "opening"]
 
 BLOCKS = "crypto_blocks"
 COLUMNS = ("times", "open", "high", "low", "close", "volume")
@@ -32,23 +32,18 @@ def open_blocks(
     starts = [start for start in spans_of(timeframe, open_times) if is_past(timeframe, start, now)]
     if not starts:
         return
-    yield bulk_write(
-        BLOCKS,
-        [
-            UpdateOne(
-                {"_id": block_id(symbol, timeframe, start)},
-                {
-                    "$set": {
-                        "symbol": symbol,
-                        "timeframe": timeframe.name,
-                        "day": day_of(start),
-                        "sealed": False,
-                    },
-                    "$inc": {"generation": 1},
-                    "$unset": dict.fromkeys((*COLUMNS, "bars", "sealed_at"), ""),
-                },
-                upsert=True,
-            )
-            for start in starts
-        ],
+    yield bulk_write(BLOCKS, [opening(symbol, timeframe, start, upsert=True) for start in starts])
+
+
+def opening(symbol: str, timeframe: Timeframe, start: datetime, *, upsert: bool) -> UpdateOne:
+    """Return the write that opens one block, or with ``upsert`` makes an open one where there was none."""
+    key = {"symbol": symbol, "timeframe": timeframe.name, "day": day_of(start)}
+    return UpdateOne(
+        {"_id": block_id(symbol, timeframe, start)},
+        {
+            "$set": {**key, "sealed": False},
+            "$inc": {"generation": 1},
+            "$unset": dict.fromkeys((*COLUMNS, "bars", "sealed_at"), ""),
+        },
+        upsert=upsert,
     )

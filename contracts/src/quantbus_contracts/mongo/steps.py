@@ -17,6 +17,7 @@ __all__ = [
     "aggregate_undecoded",
     "bulk_write",
     "find",
+    "find_raw",
     "in_transaction",
     "insert_many",
     "new_deadline",
@@ -46,6 +47,11 @@ Steps = Generator[Call, Any, Result]
 def find(collection: str, query: Row, projection: Row | None = None, **options: Any) -> Call:
     """Ask for the documents that match; the reply is a list."""
     return Call(collection, "find", (query, projection), options)
+
+
+def find_raw(collection: str, query: Row, **options: Any) -> Call:
+    """Ask for the documents that match, as bytes; the reply is a list with many documents in each item."""
+    return Call(collection, "find_raw_batches", (query,), options)
 
 
 def aggregate(collection: str, pipeline: list[Row]) -> Call:
