@@ -114,6 +114,9 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_PAPER_HISTORY": "how much lies behind now when replay starts: 36h, 10d",
     "QUANTBUS_PAPER_READY_FILE": "file that tells address, pid and kind of data once the paper exchange serves",
     "QUANTBUS_PAPER_QUOTES": "currencies that names of candle files may end in, separated by commas",
+    "QUANTBUS_PAPER_ACCOUNTS": "true to let the paper exchange take orders of API-key accounts",
+    "QUANTBUS_PAPER_ACCOUNT_FILE": "JSON list of accounts, with keys, that the paper exchange opens",
+    "QUANTBUS_PAPER_STATE": "file that keeps the paper exchange's accounts and orders over restarts",
     "QUANTBUS_SHARED_DATA": "folder of recorded market data that tests use",
     **{
         f"QUANTBUS_{role}_PASSWORD_FILE": f"file with the password that `bus init --with-auth` gives to {user}"
