@@ -65,7 +65,6 @@ def _check_futures(request: OrderRequest, listing: Listing, last_price: Decimal)
 
 
 def _prices(request: OrderRequest) -> list[Decimal]:
-    has_limit = request.type in ("LIMIT", "LIMIT_MAKER", "STOP") or request.type.endswith("_LIMIT")
-    has_limit = has_limit or (request.board == "futures" and request.type == "TAKE_PROFIT")
+    has_limit = not request.type.endswith("MARKET")
     has_stop = request.is_conditional or request.type.startswith(("STOP", "TAKE"))
     return [*([request.price] if has_limit else []), *([request.stop_price] if has_stop else [])]

@@ -47,11 +47,10 @@ class FuturesClearing:
         Refusal
             If it is not, or if a reduce-only order has nothing to reduce.
         """
-        position = _position(account, order)
-        if order.reduce_only and opening_amount(position, order.side, Decimal(1)):
+        if _only_closes(order) and not self._reducible(account, order):
             raise Refusal(-2022, "ReduceOnly Order is rejected.")
         price = order.price or (matches[0].price if matches else ZERO)
-        if order.reduce_only or not price:
+        if _only_closes(order) or not price:
             return
         others = [one for one in self._orders(account) if one.number != order.number]
         priced = order if order.price else order.model_copy(update={"price": price})
@@ -65,10 +64,10 @@ class FuturesClearing:
     def affordable(
         self, account: Account, order: Order, matches: Sequence[Match], step: Decimal
     ) -> list[Match]:
-        """Return the part of ``matches`` that a reduce-only order may still take."""
-        if not order.reduce_only:
+        """Return the part of ``matches`` that an order may take which can only close."""
+        if not _only_closes(order):
             return list(matches)
-        left = self.reducible(account, order)
+        left = self._reducible(account, order)
         kept = []
         for match in matches:
             amount = min(match.amount, left)
@@ -76,11 +75,6 @@ class FuturesClearing:
                 kept.append(Match(match.price, amount))
                 left -= amount
         return kept
-
-    @staticmethod
-    def reducible(account: Account, order: Order) -> Decimal:
-        """Return how much of the position an order could close."""
-        return max(-_position(account, order).amount * order.side.sign, ZERO)
 
     def fill(self, account: Account, order: Order, match: Match, *, is_maker: bool, at_ms: int) -> Fill:
         """Change the position, and book profit and fee."""
@@ -220,6 +214,11 @@ class FuturesClearing:
         if lacking > 0:
             self.book(account, what, "INSURANCE_CLEAR", lacking, at_ms)
 
+    @staticmethod
+    def _reducible(account: Account, order: Order) -> Decimal:
+        """Return how much of the position an order could close."""
+        return max(-_position(account, order).amount * order.side.sign, ZERO)
+
     def _orders(self, account: Account) -> list[Order]:
         return [one for one in self._ledger.open_orders("futures") if one.account == account.name]
 
@@ -249,3 +248,8 @@ class FuturesClearing:
 
 def _position(account: Account, order: Order) -> Position:
     return account.position(order.symbol, order.quote, order.position_side)
+
+
+def _only_closes(order: Order) -> bool:
+    closing = {"LONG": "SELL", "SHORT": "BUY", "BOTH": ""}[order.position_side]
+    return order.reduce_only or order.side == closing

@@ -179,7 +179,7 @@ def symbol_setting(account: Account, symbol: str, most_notional: Decimal) -> dic
         "marginType": "ISOLATED" if setting.is_isolated else "CROSSED",
         "isAutoAddMargin": False,
         "leverage": setting.leverage,
-        "maxNotionalValue": f"{most_notional:f}",
+        "maxNotionalValue": f"{most_notional:.0f}",
     }
 
 

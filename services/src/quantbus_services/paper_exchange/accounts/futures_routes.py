@@ -64,7 +64,7 @@ def _set_leverage(office: Office, call: Call) -> object:
         raise Refusal(-2028, "Leverage is smaller than permitted: insufficient margin balance")
     office.ledger.note(call.account)
     most = office.clearing.most_notional(symbol, leverage, call.now_ms)
-    return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": f"{most:f}"}
+    return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": f"{most:.0f}"}
 
 
 def _lacks(office: Office, call: Call, asset: str) -> bool:

@@ -19,9 +19,7 @@ _SPOT_TYPES = {
     "LIMIT": ("timeInForce", "quantity", "price"),
     "LIMIT_MAKER": ("quantity", "price"),
     "MARKET": (),
-    "STOP_LOSS": ("quantity", "stopPrice"),
     "STOP_LOSS_LIMIT": ("timeInForce", "quantity", "price", "stopPrice"),
-    "TAKE_PROFIT": ("quantity", "stopPrice"),
     "TAKE_PROFIT_LIMIT": ("timeInForce", "quantity", "price", "stopPrice"),
 }
 _FUTURES_TYPES = {"LIMIT": ("timeInForce", "quantity", "price"), "MARKET": ("quantity",)}
@@ -147,7 +145,7 @@ def read_order(fields: Fields, board: Board) -> OrderRequest:
         time_in_force=fields.choice("timeInForce", forces, -1115),
         amount=fields.decimal("quantity"),
         price=fields.decimal("price") if "price" in types[kind] else ZERO,
-        stop_price=fields.decimal("stopPrice"),
+        stop_price=fields.decimal("stopPrice") if "stopPrice" in types[kind] else ZERO,
         quote_amount=fields.decimal("quoteOrderQty") if board == "spot" else ZERO,
         client_id=_client_id(fields, "newClientOrderId"),
         reduce_only=board == "futures" and fields.flag("reduceOnly"),

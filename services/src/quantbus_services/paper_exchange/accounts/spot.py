@@ -38,17 +38,8 @@ class SpotClearing:
     def affordable(
         self, account: Account, order: Order, matches: Sequence[Match], step: Decimal
     ) -> list[Match]:
-        """Return the part of ``matches``, in multiples of ``step``, that can be paid for."""
-        if order.side is Side.SELL or order.price:
-            return list(matches)
-        left = order.locked + account.balance(order.quote).free
-        paid = []
-        for match in matches:
-            amount = min(match.amount, left // (match.price * step) * step)
-            if amount > 0:
-                paid.append(Match(match.price, amount))
-                left -= match.price * amount
-        return paid
+        """Return all of ``matches``: what they cost has been reserved."""
+        return list(matches)
 
     def fill(self, account: Account, order: Order, match: Match, *, is_maker: bool, at_ms: int) -> Fill:
         """Exchange the currencies of one fill and take the fee from what was received."""
@@ -98,6 +89,4 @@ def _spent(order: Order) -> str:
 
 def _reserved(order: Order, amount: Decimal) -> Decimal:
     """Return what so much of an order may cost; zero for a market purchase, which costs what it takes."""
-    if order.side is Side.SELL:
-        return amount
-    return amount * (order.price or order.stop_price)
+    return amount if order.side is Side.SELL else amount * order.price

@@ -22,7 +22,7 @@ from quantbus_services.paper_exchange.queries import Refusal
 
 __all__ = ["Trading"]
 
-_MARKET_TYPES = ("MARKET", "STOP_LOSS", "STOP_MARKET", "TAKE_PROFIT_MARKET")
+_MARKET_TYPES = ("MARKET", "STOP_MARKET", "TAKE_PROFIT_MARKET")
 
 
 class Trading:
