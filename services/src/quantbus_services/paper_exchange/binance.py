@@ -1,6 +1,6 @@
-"""The answers of Binance's spot REST API, as pure functions of the market and the time."""
+"""The answers of Binance's REST API that spot and futures share, as pure functions of market and time."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from quantbus_contracts.timeframe import Timeframe
@@ -12,13 +12,13 @@ from quantbus_services.paper_exchange.series import Bars
 from quantbus_services.paper_exchange.tape import Trade, number_at, time_of
 
 __all__ = [
+    "KlinePage",
     "aggregate_trades",
     "book_ticker",
+    "decimal_text",
     "depth",
-    "exchange_info",
+    "kline_page",
     "kline_rows",
-    "klines",
-    "no_derivatives",
     "price_ticker",
     "recent_trades",
     "ticker_24h",
@@ -26,107 +26,58 @@ __all__ = [
 
 _DAY_MS = 86_400_000
 _ROW = '[%d,"%.8f","%.8f","%.8f","%.8f","%.8f",%d,"%.8f",0,"0","0","0"]'
-_RATE_LIMITS = [
-    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
-]
 
 
-def _text(number: float) -> str:
+def decimal_text(number: float) -> str:
+    """Write a number as Binance does: plain, with eight decimals."""
     return f"{number:.8f}"
 
 
-def exchange_info(market: Market, listings: Iterable[Listing], now_ms: int) -> dict[str, Any]:
-    """Return the market list; a market whose data has run out is halted (``BREAK``)."""
-    return {
-        "timezone": "UTC",
-        "serverTime": now_ms,
-        "rateLimits": _RATE_LIMITS,
-        "exchangeFilters": [],
-        "symbols": [_market(listing, is_over=market.is_over(listing.name, now_ms)) for listing in listings],
-    }
+@dataclass(frozen=True, slots=True)
+class KlinePage:
+    """The bars that a request for klines asks for."""
+
+    listing: Listing
+    timeframe: Timeframe
+    bars: Bars
 
 
-def _market(listing: Listing, *, is_over: bool) -> dict[str, Any]:
-    return {
-        "symbol": listing.name,
-        "status": "BREAK" if is_over else "TRADING",
-        "baseAsset": listing.base,
-        "baseAssetPrecision": 8,
-        "quoteAsset": listing.quote,
-        "quotePrecision": 8,
-        "quoteAssetPrecision": 8,
-        "baseCommissionPrecision": 8,
-        "quoteCommissionPrecision": 8,
-        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"],
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
-        "isSpotTradingAllowed": True,
-        "isMarginTradingAllowed": False,
-        "filters": _filters(listing),
-        "permissions": ["SPOT"],
-        "permissionSets": [["SPOT"]],
-    }
-
-
-def _filters(listing: Listing) -> list[dict[str, Any]]:
-    tick, step = _text(listing.tick), _text(listing.step)
-    return [
-        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000000.00000000", "tickSize": tick},
-        {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000000.00000000", "stepSize": step},
-        {
-            "filterType": "NOTIONAL",
-            "minNotional": "5.00000000",
-            "applyMinToMarket": True,
-            "maxNotional": "9000000.00000000",
-            "applyMaxToMarket": False,
-            "avgPriceMins": 5,
-        },
-    ]
-
-
-def no_derivatives(now_ms: int) -> dict[str, Any]:
-    """Return the market list of a futures exchange that lists nothing; ccxt asks for it by default."""
-    return {
-        "timezone": "UTC",
-        "serverTime": now_ms,
-        "futuresType": "U_MARGINED",
-        "rateLimits": [],
-        "exchangeFilters": [],
-        "assets": [],
-        "symbols": [],
-    }
-
-
-def klines(market: Market, query: Query, now_ms: int) -> str:
-    """Return bars as JSON text, paged as Binance does it.
+def kline_page(
+    market: Market, query: Query, now_ms: int, *, most: int = 1000, named_by: str = "symbol"
+) -> KlinePage:
+    """Return bars, paged as Binance does it.
 
     With ``startTime`` the oldest ``limit`` bars from there, otherwise the newest; both bounds are inclusive
     and about open times. The bar in progress is the last row.
     """
-    listing = query.symbol(market.listings)
+    listing = query.symbol(market.listed(now_ms), named_by)
     timeframe = query.interval(market.timeframes)
     start, end = query.number("startTime"), query.number("endTime")
-    limit = query.limit(default=500, most=1000)
-    step = timeframe.seconds * 1000
+    limit = query.limit(default=500, most=most)
     last = now_ms if end is None else min(now_ms, end)
-    if start is not None:
-        first = max(start, market.first_open(listing.name, timeframe))
-        return kline_rows(_page(market, listing, timeframe, (first, last), limit, now_ms), step)
-    reach = limit
-    while True:  # gaps in a recording make a range hold fewer bars than it is long
-        bars = market.bars(listing.name, timeframe, last - reach * step + 1, last + 1, now_ms)
-        if len(bars) >= limit or last - reach * step < market.first_open(listing.name, timeframe):
-            return kline_rows(bars.rows(max(0, len(bars) - limit), len(bars)), step)
+    if start is None:
+        bars = _newest(market, listing, timeframe, last, limit, now_ms)
+    else:
+        first = max(start, market.first_open(listing.name, timeframe, now_ms))
+        bars = _oldest(market, listing, timeframe, (first, last), limit, now_ms)
+    return KlinePage(listing, timeframe, bars)
+
+
+def _newest(
+    market: Market, listing: Listing, timeframe: Timeframe, last: int, limit: int, now_ms: int
+) -> Bars:
+    step, reach = timeframe.seconds * 1000, limit
+    while True:  # gaps make a range hold fewer bars than it is long
+        first = last - reach * step
+        bars = market.bars(listing.name, timeframe, first + 1, last + 1, now_ms)
+        if len(bars) >= limit or first < market.first_open(listing.name, timeframe, now_ms):
+            return bars.rows(max(0, len(bars) - limit), len(bars))
         reach *= 4
 
 
-def _page(
+def _oldest(
     market: Market, listing: Listing, timeframe: Timeframe, bounds: tuple[int, int], limit: int, now_ms: int
 ) -> Bars:
-    """Return the oldest ``limit`` bars that open within ``bounds`` (inclusive)."""
     first, last = bounds
     reach = limit
     while True:
@@ -150,18 +101,18 @@ def kline_rows(bars: Bars, step_ms: int) -> str:
 
 def depth(market: Market, query: Query, now_ms: int) -> dict[str, Any]:
     """Return the order book."""
-    listing = query.symbol(market.listings)
+    listing = query.symbol(market.listed(now_ms))
     book = market.book(listing.name, query.limit(default=100, most=5000), now_ms)
     return {
         "lastUpdateId": now_ms,
-        "bids": [[_text(price), _text(amount)] for price, amount in book.bids],
-        "asks": [[_text(price), _text(amount)] for price, amount in book.asks],
+        "bids": [[decimal_text(price), decimal_text(amount)] for price, amount in book.bids],
+        "asks": [[decimal_text(price), decimal_text(amount)] for price, amount in book.asks],
     }
 
 
 def price_ticker(market: Market, listing: Listing, now_ms: int) -> dict[str, Any]:
     """Return the newest price."""
-    return {"symbol": listing.name, "price": _text(market.last_price(listing.name, now_ms))}
+    return {"symbol": listing.name, "price": decimal_text(market.last_price(listing.name, now_ms))}
 
 
 def book_ticker(market: Market, listing: Listing, now_ms: int) -> dict[str, Any]:
@@ -169,10 +120,10 @@ def book_ticker(market: Market, listing: Listing, now_ms: int) -> dict[str, Any]
     book = market.book(listing.name, 1, now_ms)
     return {
         "symbol": listing.name,
-        "bidPrice": _text(book.best_bid[0]),
-        "bidQty": _text(book.best_bid[1]),
-        "askPrice": _text(book.best_ask[0]),
-        "askQty": _text(book.best_ask[1]),
+        "bidPrice": decimal_text(book.best_bid[0]),
+        "bidQty": decimal_text(book.best_bid[1]),
+        "askPrice": decimal_text(book.best_ask[0]),
+        "askQty": decimal_text(book.best_ask[1]),
     }
 
 
@@ -185,12 +136,12 @@ def ticker_24h(market: Market, listing: Listing, now_ms: int, *, full: bool = Tr
     volume, worth = float(bars.volume.sum()), float(bars.quote_volume.sum())
     mini = {
         "symbol": listing.name,
-        "openPrice": _text(opened),
-        "highPrice": _text(float(bars.high.max(initial=last))),
-        "lowPrice": _text(float(bars.low.min(initial=last))),
-        "lastPrice": _text(last),
-        "volume": _text(volume),
-        "quoteVolume": _text(worth),
+        "openPrice": decimal_text(opened),
+        "highPrice": decimal_text(float(bars.high.max(initial=last))),
+        "lowPrice": decimal_text(float(bars.low.min(initial=last))),
+        "lastPrice": decimal_text(last),
+        "volume": decimal_text(volume),
+        "quoteVolume": decimal_text(worth),
         "openTime": start,
         "closeTime": now_ms,
         "firstId": -1,
@@ -200,25 +151,25 @@ def ticker_24h(market: Market, listing: Listing, now_ms: int, *, full: bool = Tr
     if not full:
         return mini
     return mini | {
-        "priceChange": _text(last - opened),
+        "priceChange": decimal_text(last - opened),
         "priceChangePercent": f"{(last / opened - 1) * 100:.3f}",
-        "weightedAvgPrice": _text(worth / volume if volume else last),
-        "prevClosePrice": _text(opened),
-        "lastQty": _text(0),
+        "weightedAvgPrice": decimal_text(worth / volume if volume else last),
+        "prevClosePrice": decimal_text(opened),
+        "lastQty": decimal_text(0),
         **book_ticker(market, listing, now_ms),
     }
 
 
 def recent_trades(market: Market, query: Query, now_ms: int) -> list[dict[str, Any]]:
     """Return the newest trades."""
-    listing = query.symbol(market.listings)
+    listing = query.symbol(market.listed(now_ms))
     limit = query.limit(default=500, most=1000)
     return [
         {
             "id": trade.number,
-            "price": _text(trade.price),
-            "qty": _text(trade.amount),
-            "quoteQty": _text(trade.price * trade.amount),
+            "price": decimal_text(trade.price),
+            "qty": decimal_text(trade.amount),
+            "quoteQty": decimal_text(trade.price * trade.amount),
             "time": trade.time_ms,
             "isBuyerMaker": trade.is_sale,
             "isBestMatch": True,
@@ -229,7 +180,7 @@ def recent_trades(market: Market, query: Query, now_ms: int) -> list[dict[str, A
 
 def aggregate_trades(market: Market, query: Query, now_ms: int) -> list[dict[str, Any]]:
     """Return trades from a number or a time on, oldest first; without either the newest."""
-    listing = query.symbol(market.listings)
+    listing = query.symbol(market.listed(now_ms))
     limit = query.limit(default=500, most=1000)
     number, start, end = (query.number(name) for name in ("fromId", "startTime", "endTime"))
     bar_ms = market.source.base.seconds * 1000
@@ -239,13 +190,13 @@ def aggregate_trades(market: Market, query: Query, now_ms: int) -> list[dict[str
     if start is None:
         trades = _newest_trades(market, listing, limit, last, now_ms)
     else:
-        start = max(start, market.first_open(listing.name, market.source.base))
+        start = max(start, market.first_open(listing.name, market.source.base, now_ms))
         trades = _oldest_trades(market, listing, (start, min(last, now_ms)), limit, now_ms)
     return [
         {
             "a": trade.number,
-            "p": _text(trade.price),
-            "q": _text(trade.amount),
+            "p": decimal_text(trade.price),
+            "q": decimal_text(trade.amount),
             "f": trade.number,
             "l": trade.number,
             "T": trade.time_ms,

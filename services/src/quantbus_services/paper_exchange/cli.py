@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantbus_services.paper_exchange.accounts.cli import app as accounts_app
+
 if TYPE_CHECKING:
-    from quantbus_services.paper_exchange.market import Market
+    from quantbus_services.paper_exchange.venue import Venue
 
 __all__ = ["app"]
 
 app = typer.Typer(help="An exchange on this machine that replays recorded candles, or makes up marked ones.")
+app.add_typer(accounts_app, name="accounts")
 
 
 @app.command()
@@ -32,10 +35,48 @@ def serve(
     timeframe: Annotated[
         str | None, typer.Option(help="Bars to replay; coarser ones are built. [1m]")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of made-up bars. [1]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of what is made up: bars, basis, open interest. [1]")
+    ] = None,
     history: Annotated[
         str | None,
         typer.Option(help="How much lies behind now at the start, such as 36h or 10d. [2d; made up: 30d]"),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            help="How fast the exchange's clock runs; at 60 a minute's bar closes every second. [1]"
+        ),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="What its clock shows at first: 2025-03-01T00:00:00Z. [now]")
+    ] = None,
+    anchor: Annotated[
+        str | None,
+        typer.Option(help="Wall clock's time at which its clock began; the same one keeps its place. [now]"),
+    ] = None,
+    anchor_file: Annotated[
+        Path | None,
+        typer.Option(help="Keep the first start's anchor here, and go on from it after a restart."),
+    ] = None,
+    gaps: Annotated[float | None, typer.Option(help="Share of made-up minutes that are missing. [0]")] = None,
+    quiet: Annotated[float | None, typer.Option(help="Share of made-up minutes without a trade. [0]")] = None,
+    futures: Annotated[
+        bool | None, typer.Option("--futures/--no-futures", help="List perpetual swaps of the pairs. [yes]")
+    ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="JSON list of market events: listing, delisting, removal, rename, tick change."),
+    ] = None,
+    accounts: Annotated[
+        bool, typer.Option("--accounts", help="Take orders of API-key accounts; see `accounts create`.")
+    ] = False,
+    account_file: Annotated[
+        Path | None, typer.Option(help="JSON list of accounts to open, with keys; implies --accounts.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Keep accounts and orders in this file over restarts; implies --accounts. [memory]"),
     ] = None,
     ready_file: Annotated[
         Path | None,
@@ -47,6 +88,8 @@ def serve(
     \b
     quantbus paper-exchange serve --data ~/candles --symbols BTC/USDT,ETH/USDT
     quantbus paper-exchange serve --port 0 --ready-file paper.json
+    quantbus paper-exchange serve --symbols BTC/USDT,SOL/USDT --speed 60 --gaps 0.002 --seed 7
+    quantbus paper-exchange serve --start 2025-03-01T00:00:00Z --anchor-file .quantbus/paper-anchor
     """
     from quantbus_contracts.runtime.settings import load_settings
     from quantbus_services.paper_exchange.main import run
@@ -63,6 +106,17 @@ def serve(
         timeframe=timeframe,
         seed=seed,
         history=history,
+        speed=speed,
+        start=start,
+        anchor=anchor,
+        anchor_file=anchor_file,
+        gaps=gaps,
+        quiet=quiet,
+        futures=futures,
+        events=events,
+        accounts=accounts or None,
+        account_file=account_file,
+        state=state,
         ready_file=ready_file,
     )
     raise typer.Exit(run(settings, _announce))
@@ -74,8 +128,6 @@ def ccxt_config_command(
 ) -> None:
     r"""Print the JSON for Freqtrade's exchange.ccxt_config (ccxt's constructor takes it as well).
 
-    Set exchange.enable_ws to false beside it: there are no streams here.
-
     \b
     quantbus paper-exchange ccxt-config --url http://127.0.0.1:8711
     """
@@ -86,17 +138,25 @@ def ccxt_config_command(
     typer.echo(json.dumps(ccxt_config(url), indent=2))
 
 
-def _announce(url: str, market: Market) -> None:
+def _announce(url: str, venue: Venue) -> None:
     """Say on stderr where the exchange is and what it serves."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    pairs = ", ".join(listing.pair for listing in market.listings.values())
+    now_ms = venue.now_ms()
+    pairs = ", ".join(
+        listing.pair for market in (venue.spot, venue.futures) for listing in market.listed(now_ms).values()
+    )
     console.print(f"paper exchange at [bold]{url}[/bold]: {pairs}")
-    if market.kind == "SYNTHETIC":
-        console.print(
-            f"[bold yellow]SYNTHETIC DATA[/bold yellow]: made up ({market.source.origin}), not a market"
-        )
+    source = venue.spot.source
+    if source.kind == "SYNTHETIC":
+        console.print(f"[bold yellow]SYNTHETIC DATA[/bold yellow]: made up ({source.origin}), not a market")
     else:
-        days = market.source.shift_ms / 86_400_000
-        console.print(f"recorded data ({market.source.origin}), shown {days:g} days later than it happened")
+        days = source.shift_ms / 86_400_000
+        console.print(f"recorded data ({source.origin}), shown {days:g} days later than it happened")
+        if venue.futures.listed(now_ms):
+            console.print("[bold yellow]SYNTHETIC BASIS[/bold yellow]: swaps follow it by a made-up basis")
+    if venue.clock.speed != 1 or venue.clock.start != venue.clock.anchor:
+        console.print(
+            f"its clock shows {venue.clock.now():%Y-%m-%d %H:%M:%S} UTC, speed {venue.clock.speed:g}"
+        )

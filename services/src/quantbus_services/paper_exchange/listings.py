@@ -3,20 +3,24 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.symbols import Instrument
 from quantbus_services.paper_exchange.series import MOST_DECIMALS, Bars, decimals_of
 
-__all__ = ["Listing", "instrument_symbol", "parse_pairs", "split_name"]
+__all__ = ["KINDS", "Kind", "Listing", "instrument_symbol", "parse_pair", "parse_pairs", "split_name"]
+
+Kind = Literal["spot", "swap"]
+"""Spot, or a perpetual swap that is settled in its quote currency."""
+KINDS: tuple[Kind, ...] = ("spot", "swap")
 
 _PAIR = re.compile(r"(?P<base>[A-Z0-9]{1,20})/(?P<quote>[A-Z0-9]{1,20})")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One spot market.
+    """One market.
 
     Attributes
     ----------
@@ -24,12 +28,15 @@ class Listing:
         Currency codes.
     price_decimals, amount_decimals
         Prices are multiples of ``10**-price_decimals``, amounts of ``10**-amount_decimals``.
+    kind
+        What is traded.
     """
 
     base: str
     quote: str
     price_decimals: int
     amount_decimals: int
+    kind: Kind = "spot"
 
     @classmethod
     def from_bars(cls, base: str, quote: str, bars: Bars) -> Self:
@@ -44,8 +51,8 @@ class Listing:
 
     @property
     def pair(self) -> str:
-        """What ccxt and Freqtrade call it: ``BTC/USDT``."""
-        return f"{self.base}/{self.quote}"
+        """What ccxt and Freqtrade call it: ``BTC/USDT``, or ``BTC/USDT:USDT`` for a swap."""
+        return f"{self.base}/{self.quote}" + (f":{self.quote}" if self.kind == "swap" else "")
 
     @property
     def tick(self) -> float:
@@ -58,6 +65,20 @@ class Listing:
         return float(f"1e-{self.amount_decimals}")
 
 
+def parse_pair(name: str) -> tuple[str, str]:
+    """Read ``BTC/USDT`` as base and quote.
+
+    Raises
+    ------
+    ConfigError
+        If the name has another form.
+    """
+    match = _PAIR.fullmatch(name)
+    if match is None:
+        raise ConfigError(f"expected spot pairs such as BTC/USDT,ETH/USDT, found {name!r}")
+    return match["base"], match["quote"]
+
+
 def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     """Read ``BTC/USDT,ETH/USDT`` as pairs of base and quote.
 
@@ -68,10 +89,7 @@ def parse_pairs(text: str) -> tuple[tuple[str, str], ...]:
     """
     pairs: list[tuple[str, str]] = []
     for name in (part.strip() for part in text.split(",") if part.strip()):
-        match = _PAIR.fullmatch(name)
-        if match is None:
-            raise ConfigError(f"expected spot pairs such as BTC/USDT,ETH/USDT, found {name!r}")
-        pair = match["base"], match["quote"]
+        pair = parse_pair(name)
         if pair in pairs:
             raise ConfigError(f"expected each pair once, found {name!r} twice")
         pairs.append(pair)

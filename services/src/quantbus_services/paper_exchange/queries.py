@@ -46,9 +46,9 @@ class Query:
         """Tell whether a single ``symbol`` was sent; Binance answers that with an object, not a list."""
         return "symbol" in self._values
 
-    def symbol(self, listings: Mapping[str, Listing]) -> Listing:
+    def symbol(self, listings: Mapping[str, Listing], parameter: str = "symbol") -> Listing:
         """Return the market named by the mandatory ``symbol``."""
-        return _listed(self._mandatory("symbol", _SYMBOL), listings)
+        return _listed(self._mandatory(parameter, _SYMBOL), listings)
 
     def symbols(self, listings: Mapping[str, Listing]) -> list[Listing] | None:
         """Return the markets named by ``symbol`` or by the JSON list ``symbols``; None if neither is sent."""

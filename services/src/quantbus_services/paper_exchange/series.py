@@ -93,6 +93,19 @@ class Bars:
         """Return the same bars ``by_ms`` later."""
         return type(self)(self.open_time + by_ms, *self._columns()[1:])  # type: ignore[arg-type]
 
+    def chosen(self, indices: NDArray[np.intp]) -> Self:
+        """Return the bars at ascending ``indices``."""
+        return type(self)(*(column[indices] for column in self._columns()))  # type: ignore[arg-type]
+
+    def rounded(self, decimals: int) -> Self:
+        """Return the same bars with prices of ``decimals``, at least one step each."""
+        least = float(f"1e-{decimals}")
+        open_, high, low, close = (
+            np.maximum(column.round(decimals), least)
+            for column in (self.open, self.high, self.low, self.close)
+        )
+        return type(self)(self.open_time, open_, high, low, close, self.volume, self.quote_volume)
+
     def with_bar(self, bar: Bar | None) -> Self:
         """Return the bars with ``bar`` behind them; itself for None."""
         if bar is None:

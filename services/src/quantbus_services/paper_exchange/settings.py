@@ -2,7 +2,7 @@
 
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +36,17 @@ def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _moment(value: object) -> object:
+    """Read a moment; one without an offset is UTC."""
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(f"expected a moment such as 2026-01-05T12:00:00Z, found {value!r}") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 def _split_at(separator: str) -> BeforeValidator:
     return BeforeValidator(lambda value: value.split(separator) if isinstance(value, str) else value)
 
@@ -58,6 +69,28 @@ class PaperSettings(ProcessSettings):
     seed: int = Field(1, ge=0)
     history: Annotated[timedelta | None, BeforeValidator(_duration)] = None
     ready_file: Path | None = None
+    start: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    """What the exchange's clock shows at the anchor; unset: the wall clock's time."""
+    speed: float = Field(1.0, gt=0, le=3_600)
+    """How fast its clock runs: at 60 a bar of a minute closes every second."""
+    anchor: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    """The wall clock's time at which the exchange's began; the same anchor gives the same place after a restart."""
+    anchor_file: Path | None = None
+    """Where the first start writes its anchor, and later ones read it."""
+    gaps: float = Field(0.0, ge=0, le=0.5)
+    """Share of made-up minutes that are missing."""
+    quiet: float = Field(0.0, ge=0, le=0.9)
+    """Share of made-up minutes without a trade."""
+    futures: bool = True
+    """Whether there are perpetual swaps of the spot pairs."""
+    events: Path | None = None
+    """JSON list of market events."""
+    accounts: bool = False
+    """Whether orders are taken; naming a file of accounts or of their state says so as well."""
+    account_file: Path | None = None
+    """JSON list of accounts to open, with their keys."""
+    state: Path | None = None
+    """Where accounts and orders are kept over a restart; unset: in memory."""
     quotes: Annotated[tuple[str, ...], NoDecode, _split_at(",")] = (
         "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "BTC", "ETH", "BNB",
     )  # fmt: skip

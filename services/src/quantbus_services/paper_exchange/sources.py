@@ -5,24 +5,27 @@ from datetime import timedelta
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import MongoSettings, load_settings
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.paper_exchange.basis import BasisSource, swap_listing
 from quantbus_services.paper_exchange.files import find_files, load_series, select_files
+from quantbus_services.paper_exchange.holes import Holes
 from quantbus_services.paper_exchange.listings import Listing, parse_pairs
 from quantbus_services.paper_exchange.market import BarSource
+from quantbus_services.paper_exchange.perpetual import PerpetualSource
 from quantbus_services.paper_exchange.recorded import RecordedSource, span_of
 from quantbus_services.paper_exchange.replay import default_history, plan_replay
 from quantbus_services.paper_exchange.series import Bars
 from quantbus_services.paper_exchange.settings import PaperSettings
 from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 
-__all__ = ["open_source", "replayed"]
+__all__ = ["open_sources", "replayed"]
 
 _SYNTHETIC_PAIRS = (("BTC", "USDT"), ("ETH", "USDT"))
 _SYNTHETIC_HISTORY = timedelta(days=30)
 _BUS_SECONDS = 60.0  # one read of some ten thousand bars at the start
 
 
-def open_source(settings: PaperSettings, now_ms: int) -> BarSource:
-    """Return the source of bars that ``settings`` ask for, replayed from ``now_ms`` on.
+def open_sources(settings: PaperSettings, start_ms: int) -> tuple[BarSource, PerpetualSource]:
+    """Return the spot bars that ``settings`` ask for, replayed from ``start_ms`` on, and the swaps over them.
 
     Raises
     ------
@@ -31,14 +34,16 @@ def open_source(settings: PaperSettings, now_ms: int) -> BarSource:
     """
     if settings.data and settings.from_bus:
         raise ConfigError("expected either --data or --from-bus, found both; leave one out")
-    if settings.data:
-        return _from_files(settings, now_ms)
-    if settings.from_bus:
-        return _from_bus(settings, now_ms)
-    return _made_up(settings, now_ms)
+    if not settings.data and not settings.from_bus:
+        return _made_up(settings, start_ms)
+    if settings.gaps or settings.quiet:
+        raise ConfigError("expected --gaps and --quiet with made-up bars only; recorded bars have their own")
+    spot = _from_files(settings, start_ms) if settings.data else _from_bus(settings, start_ms)
+    swaps = map(swap_listing, spot.listings.values()) if settings.futures else ()
+    return spot, BasisSource(swaps, spot, seed=settings.seed)
 
 
-def _made_up(settings: PaperSettings, now_ms: int) -> BarSource:
+def _made_up(settings: PaperSettings, start_ms: int) -> tuple[BarSource, PerpetualSource]:
     if settings.timeframe != SyntheticSource.base.name:
         raise ConfigError(
             f"expected made-up bars of 1m, found --timeframe {settings.timeframe!r}; leave it out"
@@ -46,10 +51,16 @@ def _made_up(settings: PaperSettings, now_ms: int) -> BarSource:
     pairs = parse_pairs(settings.symbols) if settings.symbols else _SYNTHETIC_PAIRS
     listings = [synthetic_listing(base, quote) for base, quote in pairs]
     history = settings.history or _SYNTHETIC_HISTORY
-    return SyntheticSource(listings, seed=settings.seed, now_ms=now_ms, history=history)
+    holes = Holes(settings.seed, missing=settings.gaps, quiet=settings.quiet)
+    spot, whole = (
+        SyntheticSource(listings, seed=settings.seed, now_ms=start_ms, history=history, holes=punched)
+        for punched in (holes, None)
+    )
+    swaps = map(swap_listing, listings) if settings.futures else ()
+    return spot, BasisSource(swaps, whole, seed=settings.seed, holes=holes)
 
 
-def _from_files(settings: PaperSettings, now_ms: int) -> BarSource:
+def _from_files(settings: PaperSettings, now_ms: int) -> RecordedSource:
     timeframe = Timeframe.parse(settings.timeframe)
     chosen = select_files(
         find_files(settings.data),
@@ -62,7 +73,7 @@ def _from_files(settings: PaperSettings, now_ms: int) -> BarSource:
     return replayed(load_series(chosen, timeframe), timeframe, settings.history, now_ms, origin)
 
 
-def _from_bus(settings: PaperSettings, now_ms: int) -> BarSource:
+def _from_bus(settings: PaperSettings, now_ms: int) -> RecordedSource:
     # Only here, since pandas and the driver take a second to import.
     from quantbus_contracts.mongo.client import connect
     from quantbus_services.paper_exchange.bus import bars_of_bus

@@ -41,6 +41,9 @@ def ccxt_urls(base_url: str) -> dict[str, Any]:
     base = base_url.rstrip("/")
     stream = "ws" + base.removeprefix("http")
     streams: dict[str, Any] = {name: f"{stream}/stream" for name in _STREAMS}
+    streams["linear"] = (
+        f"{stream}/fapi/ws"  # ccxt tells spot from futures by the word "stream" in the address
+    )
     streams["ws-api"] = {name: f"{stream}{path}" for name, path in _CALL_STREAMS.items()}
     return {"api": {name: f"{base}{path}" for name, path in _REST_PATHS.items()} | {"ws": streams}}
 

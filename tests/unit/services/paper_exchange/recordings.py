@@ -8,11 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from quantbus_contracts.clock import Clock
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.paper_exchange.basis import BasisSource
+from quantbus_services.paper_exchange.events import MarketEvents
 from quantbus_services.paper_exchange.listings import Listing
 from quantbus_services.paper_exchange.market import Market
+from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.recorded import RecordedSource
 from quantbus_services.paper_exchange.series import Bars
+from quantbus_services.paper_exchange.time_line import VenueClock
+from quantbus_services.paper_exchange.venue import Venue
 
 MINUTE = 60_000
 DAY = 86_400_000
@@ -45,6 +51,13 @@ def market_of(bars: Bars, *, shift_ms: int = 0, base: str = "1m") -> Market:
     """Return a market that replays ``bars`` as BTC/USDT."""
     source = RecordedSource({BTC: bars}, base=Timeframe.parse(base), shift_ms=shift_ms, origin="test")
     return Market(source)
+
+
+def venue_of(market: Market, clock: Clock) -> Venue:
+    """Return an exchange of a spot market and no swaps, whose clock is ``clock``."""
+    events = MarketEvents()
+    futures = PerpetualMarket(BasisSource((), market.source, seed=1), events=events)
+    return Venue(VenueClock(clock), spot=Market(market.source, events=events), futures=futures, events=events)
 
 
 def write_parquet(path: Path, bars: Bars, *, replace: Mapping[str, object] | None = None) -> Path:

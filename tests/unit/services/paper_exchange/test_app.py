@@ -9,7 +9,7 @@ from quantbus_contracts.testing import FrozenClock
 from quantbus_services.paper_exchange.app import create_app
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
-from tests.unit.services.paper_exchange.recordings import MINUTE, START, market_of, recording
+from tests.unit.services.paper_exchange.recordings import MINUTE, START, market_of, recording, venue_of
 
 COUNT = 2_000
 NOW = datetime.fromtimestamp(START / 1000, tz=UTC) + timedelta(minutes=1_500, seconds=20)
@@ -17,7 +17,7 @@ NOW_MS = START + 1_500 * MINUTE + 20_000
 
 
 def client_of(market: Market, clock: FrozenClock) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(market, clock))
+    transport = httpx.ASGITransport(create_app(venue_of(market, clock)))
     return httpx.AsyncClient(transport=transport, base_url="http://paper")
 
 
@@ -189,7 +189,7 @@ async def test_the_end_of_the_data_is_told_plainly(recorded: httpx.AsyncClient, 
     with capture_logs() as log:
         health = (await recorded.get("/health")).json()
         await recorded.get("/health")
-    assert [(entry["event"], entry["symbol"]) for entry in log] == [("recorded_data_ran_out", "BTCUSDT")]
+    assert [(entry["event"], entry["symbol"]) for entry in log] == [("market_halted", "BTC/USDT")]
     assert health["status"] == "exhausted"
     assert health["symbols"]["BTC/USDT"]["is_over"] is True
     assert health["symbols"]["BTC/USDT"]["data_ends"] == "2025-03-02T09:20:00.000+00:00"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantbus_services.paper_exchange.binance import klines
+from quantbus_services.paper_exchange.binance import kline_page, kline_rows
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.queries import Query
 from quantbus_services.paper_exchange.series import Bars
@@ -22,7 +22,8 @@ Row = list[str | int]
 
 def rows(market: Market, now_ms: int = NOW, **parameters: object) -> list[Row]:
     sent = {"symbol": "BTCUSDT", "interval": "1m"} | {name: str(value) for name, value in parameters.items()}
-    answer: list[Row] = json.loads(klines(market, Query(sent.items(), KNOWN), now_ms))
+    page = kline_page(market, Query(sent.items(), KNOWN), now_ms)
+    answer: list[Row] = json.loads(kline_rows(page.bars, page.timeframe.seconds * 1000))
     return answer
 
 

@@ -7,26 +7,26 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import load_settings
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.settings import PaperSettings, parse_duration
-from quantbus_services.paper_exchange.sources import open_source
+from quantbus_services.paper_exchange.sources import open_sources
 from tests.unit.services.paper_exchange.recordings import DAY, MINUTE, START, recording, write_parquet
 
 NOW = START + 500 * DAY + 17 * 3_600_000 + 1234
 
 
 def test_without_data_the_bars_are_made_up() -> None:
-    source = open_source(PaperSettings(), NOW)
+    source, _ = open_sources(PaperSettings(), NOW)
     assert source.kind == "SYNTHETIC"
     assert list(source.listings) == ["BTCUSDT", "ETHUSDT"]
 
 
 def test_any_pair_can_be_made_up() -> None:
-    assert list(open_source(PaperSettings(symbols="SOL/USDC"), NOW).listings) == ["SOLUSDC"]
+    assert list(open_sources(PaperSettings(symbols="SOL/USDC"), NOW)[0].listings) == ["SOLUSDC"]
 
 
 def test_files_are_replayed_so_that_the_newest_closed_bar_is_now(tmp_path: Path) -> None:
     bars = recording(5 * 1440)
     write_parquet(tmp_path / "BINANCE_BTCUSDT_1m.parquet", bars)
-    source = open_source(PaperSettings(data=(tmp_path,)), NOW)
+    source, _ = open_sources(PaperSettings(data=(tmp_path,)), NOW)
     market = Market(source)
     assert source.kind == "recorded"
     assert source.shift_ms % DAY == 0
@@ -45,19 +45,19 @@ def test_files_are_replayed_so_that_the_newest_closed_bar_is_now(tmp_path: Path)
 def test_history_can_be_asked_for(tmp_path: Path) -> None:
     write_parquet(tmp_path / "BINANCE_BTCUSDT_1m.parquet", recording(5 * 1440))
     with pytest.raises(ConfigError, match="--history"):
-        open_source(PaperSettings(data=(tmp_path,), history=timedelta(days=5)), NOW)
-    source = open_source(PaperSettings(data=(tmp_path,), history=timedelta(hours=5)), NOW)
+        open_sources(PaperSettings(data=(tmp_path,), history=timedelta(days=5)), NOW)
+    source, _ = open_sources(PaperSettings(data=(tmp_path,), history=timedelta(hours=5)), NOW)
     assert NOW - source.span("BTCUSDT").start_ms < 30 * 3_600_000
 
 
 def test_two_sources_at_once_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="either --data or --from-bus"):
-        open_source(PaperSettings(data=(tmp_path,), from_bus=True), NOW)
+        open_sources(PaperSettings(data=(tmp_path,), from_bus=True), NOW)
 
 
 def test_made_up_bars_have_one_timeframe() -> None:
     with pytest.raises(ConfigError, match="--timeframe"):
-        open_source(PaperSettings(timeframe="5m"), NOW)
+        open_sources(PaperSettings(timeframe="5m"), NOW)
 
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
