@@ -161,19 +161,34 @@ def live(
         int | None, typer.Option(help="Serve Prometheus metrics on 127.0.0.1 at this port; 0 = off.")
     ] = None,
     instance: Annotated[str | None, typer.Option(help="Name of this process in its heartbeat.")] = None,
+    fallback: Annotated[
+        list[str] | None,
+        typer.Option(help="Second source: OKX:BTCUSDT, or BTC/USDT=OKX:BTCUSDT; may be given several times."),
+    ] = None,
+    fallback_url: Annotated[
+        str | None, typer.Option(help="Base address that stands in for the second source's hosts.")
+    ] = None,
 ) -> None:
     """Fill the last days, then store each bar within a second or two of its close, until stopped.
 
     \b
     Example:
       quantbus ingest live --symbols BTC/USDT,ETH/USDT --timeframes 1m --metrics-port 9101
+      quantbus ingest live --symbols BTC/USDT --fallback OKX:BTCUSDT
     """
     from quantbus_contracts.runtime.lifecycle import run_until_stopped
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.main import Wanted, run_live
     from quantbus_services.ingestion.series import comma_list
 
-    settings = _settings(venue=venue, venue_url=venue_url, metrics_port=metrics_port, instance=instance)
+    settings = _settings(
+        venue=venue,
+        venue_url=venue_url,
+        metrics_port=metrics_port,
+        instance=instance,
+        fallbacks=tuple(fallback) if fallback else None,
+        fallback_url=fallback_url,
+    )
     mongo = load_settings(MongoSettings)
     _configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
