@@ -115,6 +115,11 @@ def _coins(office: Office, call: Call) -> object:
     return [_coin(code, call) for code in sorted(codes)]
 
 
+def _no_margin_pairs(office: Office, call: Call) -> object:
+    """Return the pairs of margin trading, which there is none of; ccxt asks for them with the market list."""
+    return []
+
+
 def _coin(code: str, call: Call) -> dict[str, Any]:
     balance = call.account.balance(code)
     return {
@@ -158,5 +163,7 @@ ROUTES: Mapping[tuple[str, str], Signed] = {
     ("GET", "/sapi/v1/account/apiRestrictions"): Signed(_restrictions, Right.READ),
     ("GET", "/sapi/v1/asset/tradeFee"): Signed(_fees, Right.READ),
     ("GET", "/sapi/v1/capital/config/getall"): Signed(_coins, Right.READ),
+    ("GET", "/sapi/v1/margin/allPairs"): Signed(_no_margin_pairs, Right.READ),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): Signed(_no_margin_pairs, Right.READ),
 }
 """What answers a signed request, and the right that it takes."""
