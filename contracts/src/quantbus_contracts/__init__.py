@@ -1,8 +1,10 @@
 """quantbus_contracts: the shared language of the signal bus.
 
-The plain package needs pydantic only. `SignalBus` is loaded on first use and needs the extra ``mongo``.
+The plain package needs pydantic only. `SignalBus` is loaded on first use and needs the extra ``mongo``; so are
+`MarketData` and the functions that read bars, which need ``mongo`` and ``frames``.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from quantbus_contracts.clock import Clock, SystemClock
@@ -34,9 +36,17 @@ from quantbus_contracts.timeframe import Timeframe
 
 if TYPE_CHECKING:
     from quantbus_contracts.bus import SignalBus
+    from quantbus_contracts.market import (
+        AsyncMarketData,
+        MarketData,
+        get_crypto_market_data,
+        get_crypto_min_data,
+        get_market_data,
+    )
 
 __all__ = [
     "ArtefactError",
+    "AsyncMarketData",
     "BusError",
     "BusUnavailable",
     "Candle",
@@ -48,6 +58,7 @@ __all__ = [
     "Instrument",
     "InstrumentCatalogue",
     "KeyConflict",
+    "MarketData",
     "PublishReport",
     "PublishRun",
     "PublishedSignal",
@@ -61,12 +72,22 @@ __all__ = [
     "VenueError",
     "VenueRefused",
     "VenueUnavailable",
+    "get_crypto_market_data",
+    "get_crypto_min_data",
+    "get_market_data",
 ]
+
+_LATE = {
+    "SignalBus": "bus",
+    "AsyncMarketData": "market",
+    "MarketData": "market",
+    "get_crypto_market_data": "market",
+    "get_crypto_min_data": "market",
+    "get_market_data": "market",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name == "SignalBus":
-        from quantbus_contracts.bus import SignalBus
-
-        return SignalBus
+    if name in _LATE:
+        return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
