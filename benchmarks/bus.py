@@ -3,36 +3,16 @@
 Example: ``python benchmarks/bus.py --only publishing,latest --full --json``
 """
 
-import json
-import os
-import platform
 from typing import Annotated, Literal, get_args
 
 import typer
 from bus_parts import delay, latest, peers, publishing
-from bus_parts.ground import Figure, Results, own_ground
+from bus_parts.ground import Results, own_ground
+from bus_parts.tables import show
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 Part = Literal["publishing", "latest", "delay", "peers"]
-
-
-def told(figure: Figure, value: float) -> str:
-    """Return a value in as many digits as it deserves."""
-    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
-
-
-def table(results: Results) -> Table:
-    """Return all figures as a table."""
-    made = Table(title="The signal bus", caption="median of the rounds (least – greatest)")
-    for column in ("figure", "median", "unit", "spread"):
-        made.add_column(column, justify="left" if column == "figure" else "right")
-    for figure in results.figures:
-        spread = f"{told(figure, min(figure.values))} – {told(figure, max(figure.values))}"
-        style = "bold" if figure.unit == "×" else None
-        made.add_row(figure.name, told(figure, figure.median), figure.unit, spread, style=style)
-    return made
 
 
 def measure(parts: list[str], rounds: int, rows: int, stored: int, *, profile: bool) -> tuple[Results, str]:
@@ -80,17 +60,7 @@ def main(
         raise typer.BadParameter(f"expected parts of {', '.join(get_args(Part))}, found {sorted(unknown)}")
     rounds, stored = (5, 1_000_000) if full else (rounds, stored)
     results, told_profile = measure(parts, rounds, rows, stored, profile=profile)
-    results.notes.append(
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {rounds} rounds"
-    )
-    if as_json:
-        figures = [figure.as_dict() for figure in results.figures]
-        typer.echo(json.dumps({"figures": figures, "notes": results.notes}, indent=1))
-    else:
-        console = Console(width=130)
-        console.print(table(results))
-        for note in results.notes:
-            console.print(note)
+    show(results, "The signal bus", rounds=rounds, as_json=as_json)
     if told_profile:
         typer.echo(told_profile, err=as_json)
 
