@@ -9,6 +9,9 @@ from rich.markup import escape
 
 from quantbus_services.ingestion.export_cli import export
 from quantbus_services.ingestion.gaps_cli import gaps
+from quantbus_services.ingestion.listings_cli import instruments
+from quantbus_services.ingestion.observations_cli import register as register_observations
+from quantbus_services.ingestion.universe_cli import app as universe
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
@@ -23,6 +26,10 @@ app = typer.Typer(
 app.command()(export)
 
 app.command()(gaps)
+
+app.command()(instruments)
+register_observations(app)
+app.add_typer(universe, name="universe")
 
 Symbols = Annotated[
     str,

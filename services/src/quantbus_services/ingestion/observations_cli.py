@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from quantbus_services.ingestion.starting import configure_logging, ingestion_settings
+
 if TYPE_CHECKING:
     from quantbus_contracts.schema import DepthSnapshot
     from quantbus_services.ingestion.observations.history import Filled
-    from quantbus_services.ingestion.settings import IngestionSettings
 
 __all__ = ["register"]
 
@@ -118,8 +119,8 @@ def depth(
     from quantbus_services.ingestion.observations.settings import ObservationSettings
     from quantbus_services.ingestion.series import comma_list
 
-    settings = _settings(venue=venue, venue_url=venue_url)
-    _configure_logging()
+    settings = ingestion_settings(venue=venue, venue_url=venue_url)
+    configure_logging()
     snapshots, errors = asyncio.run(
         look_at_books(
             comma_list(symbols, "symbols"),
@@ -164,13 +165,15 @@ def observe(
     from quantbus_services.ingestion.observations.settings import ObservationSettings
     from quantbus_services.ingestion.series import comma_list
 
-    settings = _settings(venue=venue, venue_url=venue_url, metrics_port=metrics_port, instance=instance)
+    settings = ingestion_settings(
+        venue=venue, venue_url=venue_url, metrics_port=metrics_port, instance=instance
+    )
     own, mongo = load_settings(ObservationSettings), load_settings(MongoSettings)
     wanted = comma_list(kinds, "kinds")
     unknown = [kind for kind in wanted if kind not in KINDS]
     if unknown:
         raise ConfigError(f"expected kinds out of {', '.join(KINDS)}, found {', '.join(unknown)}")
-    _configure_logging()
+    configure_logging()
     names = comma_list(symbols, "symbols")
     raise typer.Exit(run_until_stopped(lambda: run_observe(names, wanted, settings, own, mongo)))
 
@@ -191,8 +194,8 @@ def _fill_or_import(
     from quantbus_services.ingestion.observations.main import fill_history, import_files
     from quantbus_services.ingestion.series import comma_list
 
-    settings, mongo = _settings(venue=venue[0], venue_url=venue[1]), load_settings(MongoSettings)
-    _configure_logging()
+    settings, mongo = ingestion_settings(venue=venue[0], venue_url=venue[1]), load_settings(MongoSettings)
+    configure_logging()
     since, until, timeframe = span
     if files:
         if symbols or since:
@@ -270,18 +273,3 @@ def _print_books(snapshots: "list[DepthSnapshot]") -> None:
         if not item.levels:
             table.add_row(*head)
     Console().print(table)
-
-
-def _configure_logging() -> None:
-    from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, load_settings
-
-    process = load_settings(HomeSettings)
-    configure("ingestion", level=process.log_level, json=process.log_json)
-
-
-def _settings(**overrides: object) -> "IngestionSettings":
-    from quantbus_contracts.runtime.settings import load_settings
-    from quantbus_services.ingestion.settings import IngestionSettings
-
-    return load_settings(IngestionSettings, **overrides)
