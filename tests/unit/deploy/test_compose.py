@@ -17,7 +17,7 @@ from quantbus_contracts.runtime.settings import KNOWN_NAMES
 from quantbus_services.local.stack import StackPlan
 
 Service = dict[str, Any]
-OURS = ("init", "paper-exchange", "ingestion", "research", "bot-config", "freqtrade", "monitor")
+OURS = ("init", "paper-exchange", "ingestion", "research", "bot-config", "freqtrade", "monitor", "gateway")
 ONE_SHOTS = {"init", "bot-config"}
 
 
@@ -70,6 +70,7 @@ def test_what_is_published_is_published_on_loopback_and_the_database_is_not(
         "paper-exchange": [("127.0.0.1", "8711", 8711)],
         "freqtrade": [("127.0.0.1", "8712", 8712)],
         "monitor": [("127.0.0.1", "8710", 8710)],
+        "gateway": [("127.0.0.1", "8720", 8720)],
         "prometheus": [("127.0.0.1", "9090", 9090)],
     }
 
@@ -91,7 +92,7 @@ def test_services_wait_for_health_and_for_one_shots_to_finish(services: dict[str
 
 def test_everything_that_uses_the_bus_waits_until_it_is_prepared(services: dict[str, Service]) -> None:
     assert set(services["init"]["depends_on"]) == {"mongo"}
-    for name in ("ingestion", "research", "freqtrade", "monitor"):
+    for name in ("ingestion", "research", "freqtrade", "monitor", "gateway"):
         assert "init" in services[name]["depends_on"]
 
 
@@ -136,6 +137,7 @@ def test_our_commands_are_those_of_the_local_stack(services: dict[str, Service],
         paper_port=8711,
         venue="",
         data=None,
+        gateway_port=8720,
     )
     local = {
         "init": plan.init(),
@@ -144,6 +146,7 @@ def test_our_commands_are_those_of_the_local_stack(services: dict[str, Service],
         "research": plan.research(),
         "bot-config": plan.configure_bot(),
         "monitor": plan.monitor(),
+        "gateway": plan.gateway(),
     }
     for name, words in local.items():
         ours = [word for word in services[name]["command"] if word != "quantbus"]
@@ -172,7 +175,7 @@ def test_prometheus_scrapes_services_at_ports_they_listen_on(
         for group in job["static_configs"]
         for target in group["targets"]
     ]
-    assert {target.partition(":")[0] for target in targets} == {"monitor", "ingestion", "research"}
+    assert {target.partition(":")[0] for target in targets} == {"monitor", "ingestion", "research", "gateway"}
     for target in targets:
         name, port = target.split(":")
         command = services[name]["command"]

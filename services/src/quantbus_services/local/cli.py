@@ -117,7 +117,10 @@ def up(
         console.print(f"{name:>15}  {address}", highlight=False, soft_wrap=True)
     console.print("stop it with `quantbus down`, follow it with `quantbus logs --follow`", highlight=False)
     console.print(
-        f"ask about it: QUANTBUS_HOME={plan.home} quantbus monitor check", highlight=False, soft_wrap=True
+        f"ask about it: QUANTBUS_HOME={plan.home} quantbus monitor check\n"
+        f"a key for the gateway: QUANTBUS_HOME={plan.home} quantbus keys create --name mine --scope read --scope write",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -13,7 +13,7 @@ class StackPlan:
     """One stack on this machine: folders, ports, and the market it trades.
 
     ``venue`` is a ccxt id whose live market data is used, or empty for the paper exchange; ``data`` is a folder of
-    recorded candles for the paper exchange, or None for made-up ones.
+    recorded candles for the paper exchange, or None for made-up ones. Without a ``gateway_port`` there is no gateway.
     """
 
     home: Path
@@ -27,6 +27,7 @@ class StackPlan:
     paper_port: int
     venue: str
     data: Path | None
+    gateway_port: int | None = None
 
     @property
     def logs(self) -> Path:
@@ -52,6 +53,11 @@ class StackPlan:
     def monitor_url(self) -> str:
         """Address of the monitor."""
         return f"http://127.0.0.1:{self.monitor_port}"
+
+    @property
+    def gateway_url(self) -> str | None:
+        """Address of the gateway, where there is one."""
+        return f"http://127.0.0.1:{self.gateway_port}" if self.gateway_port is not None else None
 
     @property
     def paper_url(self) -> str:
@@ -111,6 +117,10 @@ class StackPlan:
     def monitor(self) -> list[str]:
         """Return the command of the monitor."""
         return _quantbus("monitor", "serve", "--port", str(self.monitor_port))
+
+    def gateway(self) -> list[str]:
+        """Return the command of the gateway."""
+        return _quantbus("gateway", "serve", "--port", str(self.gateway_port))
 
 
 def validate_recipe(recipe: str, pairs: tuple[str, ...]) -> list[str]:

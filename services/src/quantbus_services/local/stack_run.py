@@ -75,6 +75,7 @@ async def _start_processes(
         ("ingestion", plan.ingestion()),
         ("research", plan.research()),
         ("monitor", plan.monitor()),
+        *([("gateway", plan.gateway())] if plan.gateway_port is not None else []),
     ):
         child = await supervisor.start(name, command)
         display.say(f"[bold]{name}[/] started (pid {child.process.pid})")
@@ -123,6 +124,7 @@ def write_addresses(stack: RunningStack) -> Path:
         "paper_exchange": None if plan.venue else plan.paper_url,
         "bot": plan.bot_url,
         "monitor": plan.monitor_url,
+        "gateway": plan.gateway_url,
         "logs": str(plan.logs),
     }
     fresh = path.with_suffix(".new")

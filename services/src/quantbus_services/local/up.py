@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +25,7 @@ from quantbus_services.local.supervisor import ChildDied
 
 __all__ = ["detach", "local_plan", "run_up", "running_stacks", "take_down"]
 
-_PORTS = {"monitor": 8710, "paper exchange": 8711, "bot": 8712}
+_PORTS = {"monitor": 8710, "paper exchange": 8711, "bot": 8712, "gateway": 8720}
 _START_SECONDS = 180.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -55,6 +56,7 @@ def local_plan(
         paper_port=_PORTS["paper exchange"],
         venue=venue,
         data=data,
+        gateway_port=_PORTS["gateway"],
     )
 
 
@@ -86,9 +88,10 @@ async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
         return 1
     try:
         # By then a process that cannot do what it was told to has said so and ended.
-        await stack.supervisor.wait_until(
-            lambda: answers(f"{plan.monitor_url}/readyz"), what="the monitor", seconds=_READY_SECONDS
-        )
+        for what, url in (("the monitor", plan.monitor_url), ("the gateway", plan.gateway_url)):
+            await stack.supervisor.wait_until(
+                partial(answers, f"{url}/readyz"), what=what, seconds=_READY_SECONDS
+            )
         display.say(f"everything is started; addresses are in {write_addresses(stack)}")
         await stack.supervisor.watch()
     except (ChildDied, TimeoutError) as error:

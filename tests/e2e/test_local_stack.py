@@ -1,0 +1,80 @@
+"""The local stack as `quantbus up` runs it: the gateway serves in it, and a key of its own folder opens it."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import httpx
+import pytest
+from rich.console import Console
+
+from quantbus_contracts.clock import SystemClock
+from quantbus_services.local.display import Display
+from quantbus_services.local.folders import bot_user_data, free_port
+from quantbus_services.local.settings import clean_environment
+from quantbus_services.local.stack import StackPlan
+from quantbus_services.local.stack_run import RunningStack, answers, start_stack, stop_stack, write_addresses
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+def plan_of(home: Path) -> StackPlan:
+    return StackPlan(
+        home=home,
+        pairs=("BTC/USDT",),
+        recipe="demo",
+        timeframe="1m",
+        strategy_id="demo",
+        consumer_id="stack-bot",
+        bot_port=free_port(),
+        monitor_port=free_port(),
+        paper_port=free_port(),
+        venue="",
+        data=None,
+        gateway_port=free_port(),
+    )
+
+
+def new_key(stack: RunningStack) -> str:
+    quantbus = Path(sys.executable).parent / "quantbus"
+    made = subprocess.run(
+        [quantbus, "keys", "create", "--name", "mine", "--scope", "read", "--scope", "write", "--json"],
+        env={**clean_environment(), "QUANTBUS_HOME": str(stack.plan.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(json.loads(made.stdout)["secret"])
+
+
+async def test_the_gateway_of_the_stack_publishes_and_is_watched(tmp_path: Path) -> None:
+    display = Display(Console(file=StringIO()), SystemClock())
+    stack = await start_stack(plan_of(tmp_path), display, bot_user_data())
+    try:
+        url = json.loads(write_addresses(stack).read_text())["gateway"]
+        await stack.supervisor.wait_until(lambda: answers(f"{url}/readyz"), what="the gateway", seconds=60)
+        row = {
+            "strategy_id": "mine",
+            "symbol": "BINANCE:BTCUSDT",
+            "pair": "BTC/USDT",
+            "timeframe": "1m",
+            "ts": (datetime.now(UTC) - timedelta(minutes=2)).strftime("%Y-%m-%dT%H:%M:00Z"),
+            "action": "enter_long",
+        }
+        async with httpx.AsyncClient(
+            timeout=20, headers={"Authorization": f"Bearer {new_key(stack)}"}
+        ) as http:
+            answer = await http.post(f"{url}/v1/signals", json=[row])
+            assert (answer.status_code, answer.json()["inserted"]) == (200, 1), answer.text
+            metrics = (await http.get(f"{url}/metrics")).text
+            assert 'quantbus_signals_published_total{outcome="inserted"} 1.0' in metrics
+            await stack.supervisor.wait_until(
+                lambda: 'process="gateway"' in httpx.get(f"{stack.plan.monitor_url}/metrics", timeout=5).text,
+                what="the monitor to know the gateway",
+                seconds=60,
+            )
+    finally:
+        await stop_stack(stack)
