@@ -119,9 +119,12 @@ def backfill(
 ) -> None:
     """Fetch the closed bars of a range that the bus does not have yet; start it again to resume.
 
+    Exit code 0: every series was gone through; 1: some were not, and are named; 2: the input is wrong.
+
     \b
     Example:
       quantbus ingest backfill --symbols BTC/USDT,ETH/USDT --timeframes 1m,1h --since 2d
+      quantbus ingest backfill --symbols BTC/USDT:USDT --timeframes 1d --since 2021-01-01 --until 2024-01-01 --json
     """
     import asyncio
 
@@ -165,9 +168,18 @@ def live(
     venue: Venue = None,
     venue_url: VenueUrl = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="Serve Prometheus metrics on 127.0.0.1 at this port; 0 = off.")
+        int | None, typer.Option(help="Serve Prometheus metrics at this port; 0 = off.")
+    ] = None,
+    metrics_host: Annotated[
+        str | None, typer.Option(help="Address of the metrics; 0.0.0.0 in a container. [127.0.0.1]")
     ] = None,
     instance: Annotated[str | None, typer.Option(help="Name of this process in its heartbeat.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream", help="Let the exchange's websocket tell when a bar has closed. [on]"
+        ),
+    ] = None,
     fallback: Annotated[
         list[str] | None,
         typer.Option(help="Second source: OKX:BTCUSDT, or BTC/USDT=OKX:BTCUSDT; may be given several times."),
@@ -192,7 +204,9 @@ def live(
         venue=venue,
         venue_url=venue_url,
         metrics_port=metrics_port,
+        metrics_host=metrics_host,
         instance=instance,
+        stream=stream,
         fallbacks=tuple(fallback) if fallback else None,
         fallback_url=fallback_url,
     )

@@ -171,6 +171,8 @@ class _Builder:
             page_bars=self.settings.page_bars,
             venue_now=self.clock.now,
             on_write=on_write,
+            in_flight=4 * self.settings.concurrency,  # those that hang must not keep the others waiting
+            settle=timedelta(seconds=self.settings.grace_seconds),
         )
 
     def stand_in(self, first: Backfiller, substitutes: Mapping[Instrument, Substitute]) -> StandIn:

@@ -73,17 +73,29 @@ def file_progress(count: int) -> Generator[Callable[[Path, int, int], None]]:
 
 
 @contextmanager
-def series_progress() -> Generator[Callable[[int, int, Filled], None]]:
-    """Show one bar for each series that is being filled."""
-    tasks: dict[Series, TaskID] = {}
-    with _new_progress("bars") as progress:
+def series_progress() -> Generator[Callable[[Filled], None]]:
+    """Show one bar for all series together, with the time left, and one for each that is being filled now.
 
-        def note(done: int, total: int, filled: Filled) -> None:
-            if filled.series not in tasks:
-                tasks[filled.series] = progress.add_task(
-                    str(filled.series), total=total, completed=done, rows=True
-                )
-            progress.update(tasks[filled.series], completed=done, total=total)
+    What counts is what was not on the bus before: a run that goes on from an earlier one tells its own time.
+    """
+    tasks: dict[Series, TaskID] = {}
+    newest: dict[Series, Filled] = {}
+    with _new_progress("bars") as progress:
+        everything = progress.add_task("all series", total=None, rows=True)
+
+        def note(filled: Filled) -> None:
+            series = filled.series
+            newest[series] = filled
+            if series not in tasks:
+                tasks[series] = progress.add_task(str(series), total=filled.to_ask, rows=True)
+            is_done = filled.asked >= filled.to_ask
+            progress.update(tasks[series], completed=filled.asked, total=filled.to_ask, visible=not is_done)
+            progress.update(
+                everything,
+                completed=sum(item.asked for item in newest.values()),
+                total=sum(item.to_ask for item in newest.values()),
+                description=f"{sum(item.asked >= item.to_ask for item in newest.values())} series done",
+            )
 
         yield note
 

@@ -4,8 +4,8 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import structlog
@@ -15,20 +15,23 @@ from quantbus_contracts.errors import BusError, ConfigError, VenueError
 from quantbus_contracts.mongo.candle_reader import AsyncCandleReader
 from quantbus_contracts.mongo.candle_writer import AsyncCandleWriter
 from quantbus_contracts.mongo.client import AsyncConnection, connect_async
+from quantbus_contracts.mongo.following import AddressFollower
 from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
 from quantbus_contracts.mongo.instruments import AsyncInstrumentStore
 from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_contracts.schema import CandleReport, Heartbeat
+from quantbus_contracts.schema import Heartbeat
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller, Filled
+from quantbus_services.ingestion.bus_patience import PatientBars
 from quantbus_services.ingestion.companions import beside_live
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.poller import Poller, State
 from quantbus_services.ingestion.series import Series, is_derivative_name, requested_series
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.source import CandleSource
+from quantbus_services.ingestion.steady_clock import SteadyClock
+from quantbus_services.ingestion.stream import CcxtStream, Markets
 from quantbus_services.ingestion.venue import open_source
 from quantbus_services.ingestion.venue_clock import VenueClock
 from quantbus_services.ingestion.windows import closed_end, parse_moment
@@ -37,6 +40,7 @@ __all__ = ["Wanted", "run_backfill", "run_live"]
 
 _log = structlog.get_logger(__name__)
 _random = random.SystemRandom().random
+Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,19 @@ class Wanted:
     timeframes: Sequence[str]
 
 
-async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSettings) -> int:
-    """Keep the wanted series current; return the exit code."""
-    clock = SystemClock()
+async def run_live(
+    wanted: Wanted,
+    settings: IngestionSettings,
+    mongo: MongoSettings,
+    *,
+    clock: Clock | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> int:
+    """Keep the wanted series current; return the exit code.
+
+    Time passes by ``clock`` (the machine's, made steady, unless given) and ``sleep``, which must agree with it.
+    """
+    clock = clock or SteadyClock(SystemClock())
     registry = new_registry("ingestion", version("quantbus-services"))
     metrics = IngestionMetrics(registry)
     if settings.metrics_port:
@@ -72,6 +86,14 @@ async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSett
             on_error=_counting(metrics),
             on_write=lambda _, report: metrics.written(report),
         ) as beside:
+            stream = CcxtStream(
+                settings.venue,
+                parts.series,
+                parts.markets,
+                url=settings.venue_url,
+                random=_random,
+                on_error=metrics.stream_error,
+            )
             poller = Poller(
                 parts.series,
                 beside.first,
@@ -81,7 +103,10 @@ async def run_live(wanted: Wanted, settings: IngestionSettings, mongo: MongoSett
                 metrics=metrics,
                 beat=_heart(parts.connection, settings, clock.now()),
                 random=_random,
+                sleep=sleep,
                 beside=beside.companions,
+                stream=stream if settings.stream else None,
+                follow_bus=parts.bus.follow,
             )
             _log.info("live", venue=parts.hasty.venue, series=[str(item) for item in parts.series])
             return await poller.run()
@@ -94,10 +119,10 @@ async def run_backfill(
     settings: IngestionSettings,
     mongo: MongoSettings,
     *,
-    on_progress: Callable[[int, int, Filled], None],
+    on_progress: Callable[[Filled], None],
 ) -> list[Filled]:
     """Fill the range of every wanted series; one that venue or bus fail for says so in its ``error``."""
-    clock = SystemClock()
+    clock = SteadyClock(SystemClock())
     async with _opened(wanted, settings, mongo, _logging) as parts:
         venue_clock = VenueClock(parts.patient, clock, check_seconds=settings.clock_check_seconds)
         await venue_clock.refresh()
@@ -109,24 +134,26 @@ async def run_backfill(
                 f"expected --since before {'--until' if end else 'now'}, found {start.isoformat()}, "
                 f"which is not before {(end or now).isoformat()}; there is nothing to fetch"
             )
-        filler = parts.backfiller(parts.patient, settings, venue_clock, lambda _series, _report: None)
+        filler = parts.backfiller(settings, venue_clock)
         gate = asyncio.Semaphore(settings.concurrency)
 
         async def fill(series: Series) -> Filled:
             newest = Filled(series)
 
-            def note(done: int, total: int, filled: Filled) -> None:
+            def note(filled: Filled) -> None:
                 nonlocal newest
                 newest = filled
-                on_progress(done, total, filled)
+                on_progress(filled)
 
             async with gate:
+                begun = clock.now()
                 try:
-                    return await filler.fill(
+                    filled = await filler.fill(
                         series, start, closed_end(now, series.timeframe, end), on_progress=note
                     )
                 except (VenueError, BusError) as error:
-                    return newest.failed(str(error))
+                    filled = newest.failed(str(error))
+                return replace(filled, seconds=(clock.now() - begun).total_seconds())
 
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(fill(series)) for series in parts.series]
@@ -140,21 +167,27 @@ class _Parts:
     hasty: PatientSource
     """Tries once; the live loop tries again itself."""
     patient: PatientSource
+    markets: Callable[[], Markets]
+    """The venue's markets as ccxt has them."""
+    bus: AddressFollower
 
-    def backfiller(
-        self,
-        source: CandleSource,
-        settings: IngestionSettings,
-        clock: Clock,
-        on_write: Callable[[Series, CandleReport], None],
-    ) -> Backfiller:
-        return Backfiller(
-            source,
+    def backfiller(self, settings: IngestionSettings, clock: Clock) -> Backfiller:
+        """Return what fills ranges with patience, for the venue as for the bus."""
+        bars = PatientBars(
             AsyncCandleReader(self.connection),
             AsyncCandleWriter(self.connection),
+            attempts=settings.retry_attempts,
+            random=_random,
+            follow=self.bus.follow,
+        )
+        return Backfiller(
+            self.patient,
+            bars,
+            bars,
             page_bars=settings.page_bars,
             venue_now=clock.now,
-            on_write=on_write,
+            in_flight=settings.concurrency,
+            settle=timedelta(seconds=settings.grace_seconds),
         )
 
 
@@ -165,6 +198,7 @@ async def _opened(
     """Open bus and venue, resolve the wanted names against its markets, and store those."""
     timeframes = frozenset(Timeframe.parse(name) for name in wanted.timeframes)
     connection = connect_async(mongo, app="ingestion", timeout_seconds=10.0)
+    bus = AddressFollower(connection, mongo, app="ingestion")
     source = open_source(
         settings.venue,
         url=settings.venue_url,
@@ -179,8 +213,9 @@ async def _opened(
         catalogue = await patient.instruments()
         series = requested_series(wanted.symbols, wanted.timeframes, catalogue, source.venue)
         await AsyncInstrumentStore(connection).write(catalogue)
-        yield _Parts(connection, series, hasty, patient)
+        yield _Parts(connection, series, hasty, patient, source.markets, bus)
     finally:
+        await bus.close()
         await source.close()
         await connection.close()
 

@@ -34,8 +34,17 @@ class IngestionMetrics:
             registry=registry,
             buckets=DELAY_BUCKETS,
         )
-        self._cycles = Counter(
-            "quantbus_ingestion_cycles", "Wake-ups by how they ended.", ["outcome"], registry=registry
+        self._turns = Counter(
+            "quantbus_ingestion_turns", "Turns of series by how they ended.", ["outcome"], registry=registry
+        )
+        self._hints = Counter(
+            "quantbus_stream_hints",
+            "Bars that the exchange's stream showed to be closed before they were asked for.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._stream_errors = Counter(
+            "quantbus_stream_errors", "Broken streams of the exchange.", ["kind"], registry=registry
         )
         self._offset = Gauge(
             "quantbus_clock_offset_seconds",
@@ -63,9 +72,17 @@ class IngestionMetrics:
         """Count a failed request."""
         self._errors.labels(kind).inc()
 
-    def cycle(self, outcome: str) -> None:
-        """Count a wake-up: ``ok``, ``late`` (a bar did not come) or ``failed``."""
-        self._cycles.labels(outcome).inc()
+    def turn(self, outcome: str) -> None:
+        """Count a turn: ``ok``, ``late`` (a bar did not come), ``failed`` or ``broken`` (by an unexpected error)."""
+        self._turns.labels(outcome).inc()
+
+    def hint(self, outcome: str) -> None:
+        """Count what a stream said about a bar: ``used``, or ``implausible``."""
+        self._hints.labels(outcome).inc()
+
+    def stream_error(self, kind: str) -> None:
+        """Count a broken stream."""
+        self._stream_errors.labels(kind).inc()
 
     def clock_offset(self, source: str, seconds: float) -> None:
         """Note how far the venue's clock is ahead."""

@@ -1,52 +1,65 @@
-"""The live loop: wake when a bar has closed, fetch until it is there, write it, rest.
+"""The live loop: a bell that rings when bars are due, and for each series a task that answers it.
 
-The database and the exchange may both go away. A cycle that fails is logged and counted, the next try comes
-after a growing pause, and since each cycle asks the bus where it stands, whatever was missed is fetched then.
+The database and the exchange may both go away. A series that fails is logged and counted and tries again after a
+growing pause, and since each turn asks the bus where it stands, whatever was missed is fetched then. Series do not wait
+for each other, and nothing is queued: of a series at most one turn is under way and one is due.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import structlog
 
 from quantbus_contracts.errors import BusError, VenueError
 from quantbus_contracts.ports import AsyncCandleReader
 from quantbus_contracts.schema import CandleReport
-from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
-from quantbus_services.ingestion.backoff import delays
-from quantbus_services.ingestion.bar_clock import next_wake_of
-from quantbus_services.ingestion.beside import Alone, Beside
+from quantbus_services.ingestion.bar_clock import BarClock
+from quantbus_services.ingestion.following import Beside, Desk, Follower
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue_clock import VenueClock
 
-__all__ = ["Poller", "State"]
+__all__ = ["Beside", "Poller", "State", "Stream"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_REST_SECONDS = 30.0
-_CATCH_UP_BARS = 20_000  # between two signs of life
-_CLOCK_SLACK_SECONDS = 0.05  # by which a sleep may end before the clock says so
+_SHORTEST_REST_SECONDS = 0.005
+_LONGEST_SLEEP_SECONDS = 10.0  # after which the clock is looked at, should it have been moved
+_CLOCK_LOOK_SECONDS = 5.0  # how often to ask whether the clocks should be compared
+_HINT_LEAD = timedelta(seconds=5)  # by which a stream may be ahead of what we take for the venue's time
+
+
+class Stream(Protocol):
+    """Tells of bars as they open."""
+
+    async def run(self, on_open: Callable[[Series, datetime], None]) -> None:
+        """Call ``on_open`` for every bar that is seen to be open, until cancelled."""
+        ...
 
 
 @dataclass(slots=True)
 class State:
     """Where the loop stands; what the heartbeat tells."""
 
-    newest: dict[Series, datetime] = field(default_factory=dict)
-    """Open time of the newest stored bar, by series that has been caught up."""
-    failures: int = 0
-    """Cycles in a row that failed."""
+    desks: tuple[Desk, ...] = ()
     totals: CandleReport = field(default_factory=CandleReport)
     last_cycle_at: datetime | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many turns in a row every single series has failed."""
+        return min((desk.failures for desk in self.desks), default=0)
 
     def detail(self) -> dict[str, str | int | float | bool | None]:
         """Return the state as a heartbeat's detail."""
         return {
-            "series": len(self.newest),
+            "series": sum(desk.newest is not None for desk in self.desks),
+            "failing": sum(desk.failures > 0 for desk in self.desks),
             "failures": self.failures,
             "last_cycle_at": self.last_cycle_at.isoformat() if self.last_cycle_at else None,
             **self.totals.as_dict(),
@@ -54,7 +67,7 @@ class State:
 
 
 class Poller:
-    """Keeps series current until it is cancelled, or fails too often in a row."""
+    """Keeps series current until it is cancelled, or all of them fail too often in a row."""
 
     def __init__(
         self,
@@ -67,170 +80,138 @@ class Poller:
         metrics: IngestionMetrics,
         beat: Callable[[State], Awaitable[None]],
         random: Callable[[], float],
-        beside: Beside | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        beside: Beside | None = None,
+        stream: Stream | None = None,
+        follow_bus: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Take every part ready made; ``beat`` gives a sign of life, ``beside`` hears of what was stored."""
-        self._series = tuple(series)
-        self._backfiller = backfiller
-        self._reader = reader
+        """Take every part ready made; ``beat`` gives a sign of life, ``follow_bus`` goes to where the bus is now."""
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
         self._beat = beat
-        self._beside = beside or Alone()
         self._random = random
         self._sleep = sleep
+        self._stream = stream
+        self._follow_bus = follow_bus
         self._beaten_at: datetime | None = None
-        self.state = State()
+        self._gave_up = asyncio.Event()
+        self.state = State(tuple(Desk(item) for item in series))
+        self._follower = Follower(
+            backfiller,
+            reader,
+            clock=clock,
+            settings=settings,
+            metrics=metrics,
+            random=random,
+            sleep=sleep,
+            on_report=self._count,
+            beside=beside,
+        )
 
     async def run(self) -> int:
-        """Poll for ever; return 1 once too many cycles in a row have failed."""
-        due = frozenset(item.timeframe for item in self._series)
-        while True:
-            try:
-                await self.cycle(due)
-            except Exception as error:  # noqa: BLE001  # a loop body: log, count, give up after N
-                if not await self._survive(error):
-                    return 1
-                due = frozenset(item.timeframe for item in self._series)
-                continue
-            wake, due = next_wake_of(
-                self._clock.now(), {item.timeframe for item in self._series}, self._grace
-            )
-            await self._rest_until(wake)
-
-    async def cycle(self, due: frozenset[Timeframe]) -> None:
-        """Bring every series of the due timeframes up to the bar that closed last.
-
-        Raises
-        ------
-        BusError
-            If the bus fails.
-        VenueError
-            If the venue fails for every series; one that fails alone is logged and tried again next time.
-        """
+        """Poll for ever; return 1 once every series has failed too many times in a row."""
         await self._clock.refresh()
-        wanted = [item for item in self._series if item.timeframe in due or item not in self.state.newest]
-        outcomes = await asyncio.gather(*(self._bring_up(item) for item in wanted), return_exceptions=True)
-        failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        for error in failed:
-            if not isinstance(error, VenueError):
-                raise error
-        if wanted and len(failed) == len(wanted):
-            raise failed[0]
-        self._metrics.cycle("ok" if all(outcome is True for outcome in outcomes) else "late")
-        self.state.failures = 0
-        self.state.last_cycle_at = self._clock.now()
-
-    async def _bring_up(self, series: Series) -> bool:
-        """Return whether the newest closed bar is stored."""
+        doings: list[Coroutine[Any, Any, object]] = [self._ring(), self._keep_time(), self._pulse()]
+        doings += [self._keep(desk) for desk in self.state.desks]
+        if self._stream is not None:
+            doings.append(self._stream.run(self._opened))
+        ended = asyncio.create_task(self._gave_up.wait())
+        tasks = [ended, *(asyncio.create_task(doing) for doing in doings)]
         try:
-            if series not in self.state.newest:
-                await self._catch_up(series)
-            return await self._follow(series)
-        except VenueError as error:
-            _log.warning("series_failed", series=str(series), kind=error.kind, error=str(error))
-            if await self._beside.failed(series, error):
-                return False  # stored, but not by the venue: late
-            raise
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                await task  # of all tasks only giving up ends by itself; another that ends has failed
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return 1
 
-    async def _catch_up(self, series: Series) -> None:
-        now = self._clock.now()
-        end = series.timeframe.last_closed(now) + series.timeframe.delta
-        start = end - max(timedelta(days=self._settings.history_days), series.timeframe.delta)
-        report, absent = CandleReport(), 0
-        for part_start in _steps(start, end, _CATCH_UP_BARS * series.timeframe.delta):
-            part_end = min(part_start + _CATCH_UP_BARS * series.timeframe.delta, end)
-            filled = await self._backfiller.fill(series, part_start, part_end)
-            report, absent = report + filled.report, absent + filled.absent
-            await self._give_sign_of_life()
-        await self._beside.stored(series, start, end)
-        self._count(report)
-        _log.info("caught_up", series=str(series), absent=absent, **report.as_dict())
-        newest = await self._reader.last_open_time(series.instrument.symbol, series.timeframe)
-        self._note(series, newest or start - series.timeframe.delta)
-
-    async def _follow(self, series: Series) -> bool:
-        """Read the last bars again, and again until the one that just closed is there or patience ends."""
-        timeframe = series.timeframe
-        target = timeframe.last_closed(self._clock.now())
-        start = min(
-            target - (self._settings.reread_bars - 1) * timeframe.delta,
-            self.state.newest[series] + timeframe.delta,
+    async def _ring(self) -> None:
+        """Wake the series whose bars have become due, unless the stream was faster."""
+        bell = BarClock(
+            self._clock, {desk.series.timeframe for desk in self.state.desks}, self._grace
         )
-        pauses = delays(1_000, first=0.2, ceiling=2.0, random=self._random, factor=1.5)
-        deadline = self._clock.now() + timedelta(seconds=self._settings.patience_seconds)
         while True:
+            for firing in bell.ring():
+                for desk in self.state.desks:
+                    is_stored = desk.newest is not None and desk.newest >= firing.last
+                    if desk.series.timeframe == firing.timeframe and not is_stored:
+                        desk.due.set()
+            until_bar = (bell.next_wake() - self._clock.now()).total_seconds()
+            await self._sleep(max(_SHORTEST_REST_SECONDS, min(until_bar, _LONGEST_SLEEP_SECONDS)))
+
+    async def _pulse(self) -> None:
+        while True:
+            await self._sleep(await self._give_sign_of_life())
+
+    async def _keep_time(self) -> None:
+        while True:
+            await self._sleep(_CLOCK_LOOK_SECONDS)
+            await self._clock.refresh()
+
+    async def _keep(self, desk: Desk) -> None:
+        """Bring one series up whenever it is due."""
+        while True:
+            desk.due.clear()
             try:
-                refreshed = await self._backfiller.refresh(series, start, target + timeframe.delta)
-                self._arrived(series, refreshed.report, refreshed.newest)
-                if self.state.newest[series] >= target:
-                    await self._beside.stored(series, start, target + timeframe.delta)
-                    return True
-                failure: VenueError | None = None
-            except VenueError as error:
-                failure = error
-            pause = max(next(pauses), failure.retry_after_seconds or 0.0 if failure else 0.0)
-            if self._clock.now() + timedelta(seconds=pause) > deadline or (failure and not failure.retryable):
-                if failure is not None:
-                    raise failure
-                _log.warning("bar_absent", series=str(series), open_time=target.isoformat())
-                return False
-            await self._sleep(pause)
+                is_current = await self._follower.bring_up(desk)
+            except Exception as error:  # noqa: BLE001  # a loop body: log, count, give up after N
+                await self._sleep(await self._failed(desk, error))
+                continue
+            desk.failures = 0
+            self.state.last_cycle_at = self._clock.now()
+            self._metrics.turn("ok" if is_current else "late")
+            await self._until_due(desk)
 
-    def _arrived(self, series: Series, report: CandleReport, newest: datetime | None) -> None:
-        self._count(report)
-        if newest is not None and newest > self.state.newest[series]:
-            delay = (self._clock.now() - newest - series.timeframe.delta).total_seconds()
-            self._metrics.delayed(delay)
-            self._note(series, newest)
-            _log.info(
-                "bar_stored", series=str(series), open_time=newest.isoformat(), delay_seconds=round(delay, 3)
-            )
-        if report.updated or report.rejected:
-            _log.warning("bars_corrected", series=str(series), **report.as_dict())
+    async def _until_due(self, desk: Desk) -> None:
+        """Wait for the bell; a clock that was set back far must not silence it, so no longer than a bar takes."""
+        longest = desk.series.timeframe.seconds + self._settings.patience_seconds
+        waiting = [asyncio.ensure_future(desk.due.wait()), asyncio.ensure_future(self._sleep(longest))]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
-    def _note(self, series: Series, newest: datetime) -> None:
-        self.state.newest[series] = newest
-        self._metrics.stored(series, newest)
-
-    def _count(self, report: CandleReport) -> None:
-        self.state.totals += report
-
-    async def _survive(self, error: Exception) -> bool:
-        """Log and count a failed cycle, and rest before the next; False once there were too many in a row."""
-        self.state.failures += 1
-        self._metrics.cycle("failed")
-        expected = isinstance(error, BusError | VenueError)
-        _log.error(
-            "cycle_failed",
-            failures=self.state.failures,
+    async def _failed(self, desk: Desk, error: Exception) -> float:
+        """Log and count a failed turn; return how long to rest before the next."""
+        desk.failures += 1
+        is_expected = isinstance(error, BusError | VenueError)
+        self._metrics.turn("failed" if is_expected else "broken")
+        (_log.warning if is_expected else _log.error)(
+            "series_failed",
+            series=str(desk.series),
+            kind=getattr(error, "kind", type(error).__name__),
+            failures=desk.failures,
             error=str(error),
-            exc_info=None if expected else error,
+            exc_info=None if is_expected else error,
         )
         if self.state.failures >= self._settings.max_failures:
             _log.error("gave_up", failures=self.state.failures)
-            return False
-        bound = min(_LONGEST_REST_SECONDS, 2.0 ** min(self.state.failures - 1, 10))
+            self._gave_up.set()
+        if isinstance(error, BusError) and self._follow_bus is not None and await self._follow_bus():
+            _log.warning("bus_moved")
+            return 0.0
+        bound = min(_LONGEST_REST_SECONDS, 2.0 ** min(desk.failures - 1, 10))
         asked = error.retry_after_seconds or 0.0 if isinstance(error, VenueError) else 0.0
-        pause = max(bound * (0.5 + 0.5 * self._random()), asked)
-        await self._rest_until(self._clock.now() + timedelta(seconds=pause))
-        return True
+        return max(bound * (0.5 + 0.5 * self._random()), asked)
 
-    async def _rest_until(self, wake: datetime) -> None:
-        """Sleep until ``wake`` in slices, a sign of life before each.
-
-        A clock that is set back meanwhile does not make it sleep longer than was meant at the start.
-        """
-        meant = (wake - self._clock.now()).total_seconds()
-        slept = 0.0
-        while slept <= meant and (wake - self._clock.now()).total_seconds() > 0:
-            until_next = await self._give_sign_of_life()
-            left = (wake - self._clock.now()).total_seconds()
-            pause = max(0.0, min(left, until_next, meant - slept + _CLOCK_SLACK_SECONDS))
-            slept += pause
-            await self._sleep(pause)
+    def _opened(self, series: Series, open_time: datetime) -> None:
+        """Hear from the stream that a bar has opened, so the one before is closed: go and ask for it."""
+        if not series.timeframe.is_open_time(open_time) or open_time > self._clock.now() + _HINT_LEAD:
+            self._metrics.hint("implausible")
+            return
+        closed = open_time - series.timeframe.delta
+        for desk in self.state.desks:
+            if desk.series != series or desk.newest is None or desk.newest >= closed:
+                continue
+            if desk.proven_now is None or desk.proven_now < open_time:
+                desk.proven_now = open_time
+                self._metrics.hint("used")
+                desk.due.set()
 
     async def _give_sign_of_life(self) -> float:
         """Beat if that is due; return the seconds until the next time."""
@@ -246,12 +227,9 @@ class Poller:
             _log.warning("heartbeat_failed", error=str(error))
         return every
 
+    def _count(self, report: CandleReport) -> None:
+        self.state.totals += report
+
     @property
     def _grace(self) -> timedelta:
         return timedelta(seconds=self._settings.grace_seconds)
-
-
-def _steps(start: datetime, end: datetime, step: timedelta) -> Iterator[datetime]:
-    while start < end:
-        yield start
-        start += step

@@ -87,6 +87,7 @@ def backfill_json(filled: Sequence[Filled]) -> dict[str, Any]:
                 "present_before": item.present_before,
                 **item.report.as_dict(),
                 "absent": item.absent,
+                "seconds": round(item.seconds, 3),
                 "error": item.error or None,
                 "rejections": [asdict(rejection) for rejection in item.rejections],
             }
@@ -96,23 +97,26 @@ def backfill_json(filled: Sequence[Filled]) -> dict[str, Any]:
 
 
 def backfill_table(filled: Sequence[Filled]) -> Table:
-    """Return one line for each series."""
-    table = Table(title="backfill")
-    table.add_column("series", no_wrap=True)
-    for name in ("wanted", "had", *_HEADINGS, "absent"):
-        table.add_column(name, justify="right")
-    for item in filled:
-        report = item.report
-        figures = (
-            item.wanted,
-            item.present_before,
-            report.inserted,
-            report.updated,
-            report.unchanged,
-            report.rejected,
-            item.absent,
-        )
+    """Return one line for each series, and the totals."""
+    rows = [_figures(item) for item in filled]
+    table = Table(title="backfill", show_footer=len(rows) > 1)
+    table.add_column("series", f"{len(rows)} series", no_wrap=True)
+    names = ("wanted", "had", *_HEADINGS, "absent")
+    for position, name in enumerate(names):
+        table.add_column(name, f"{sum(row[position] for row in rows):,}", justify="right")
+    table.add_column("bars/s", justify="right")
+    for item, row in zip(filled, rows, strict=True):
+        speed = f"{item.report.inserted / item.seconds:,.0f}" if item.report.inserted and item.seconds else ""
         table.add_row(
-            str(item.series), *(f"{figure:,}" for figure in figures), style="red" if item.error else None
+            str(item.series),
+            *(f"{figure:,}" for figure in row),
+            speed,
+            style="red" if item.error else None,
         )
     return table
+
+
+def _figures(item: Filled) -> tuple[int, ...]:
+    report = item.report
+    counts = (report.inserted, report.updated, report.unchanged, report.rejected)
+    return (item.wanted, item.present_before, *counts, item.absent)

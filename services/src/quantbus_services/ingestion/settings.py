@@ -65,19 +65,21 @@ class IngestionSettings(ProcessSettings):
     """How far back `ingest live` fills before it starts."""
     grace_seconds: float = Field(0.25, ge=0, le=30)
     """How long after a bar's close it is first asked for."""
+    stream: bool = True
+    """Whether the exchange's websocket, where it has one, may tell when a bar has closed."""
     reread_bars: int = Field(3, ge=1, le=100)
     """How many closed bars each cycle reads again, so that corrections of the venue land as updates."""
     patience_seconds: float = Field(20.0, ge=1, le=600)
     """How long a cycle keeps asking for a bar that has closed and is not there yet."""
     retry_attempts: int = Field(5, ge=1, le=20)
     """How often one request to the venue is tried before it counts as failed."""
-    max_failures: int = Field(30, ge=1, le=10_000)
-    """How many cycles in a row may fail before the process gives up with exit code 1."""
+    max_failures: int = Field(720, ge=1, le=10_000)
+    """How many turns in a row every series may fail before the process gives up with exit code 1: about six hours."""
     heartbeat_seconds: float = Field(10.0, gt=0, le=300)
     clock_check_seconds: float = Field(300.0, ge=10, le=86_400)
     """How often the venue's clock is compared with ours."""
-    concurrency: int = Field(4, ge=1, le=64)
-    """How many series a backfill fetches at once; the venue's rate limit holds across all of them."""
+    concurrency: int = Field(8, ge=1, le=64)
+    """How many pages are under way at once, over all series; the venue's rate limit holds across all of them."""
     page_bars: int = Field(1000, ge=10, le=5000)
     """How many bars are asked for in one request."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Window", "closed_end", "missing", "parse_moment", "split"]
+__all__ = ["Window", "closed_end", "missing", "parse_moment", "pieces", "split"]
 
 _AGO = re.compile(r"(?P<amount>\d+(?:\.\d+)?)(?P<unit>[mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -44,6 +44,14 @@ def missing(stored: Iterable[datetime], start: datetime, end: datetime, timefram
     if cursor < end:
         runs.append(Window(cursor, timeframe.floor(end - timedelta(microseconds=1)) + timeframe.delta))
     return runs
+
+
+def pieces(start: datetime, end: datetime, timeframe: Timeframe, bars: int) -> Iterator[Window]:
+    """Cut ``[start, end)`` into pieces of at most ``bars`` bars, oldest first."""
+    span = bars * timeframe.delta
+    while start < end:
+        yield Window(start, min(start + span, end))
+        start += span
 
 
 def split(runs: Sequence[Window], timeframe: Timeframe, limit: int) -> Iterator[Window]:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import strategies as st
 from quantbus_contracts.errors import BusUnavailable, VenueUnavailable
 from quantbus_contracts.schema import CandleReport
 from quantbus_contracts.testing import FrozenClock
+from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller, Filled
 from quantbus_services.ingestion.series import Series
-from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, AsyncBars, FakeVenue
+from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON, AsyncBars, FakeVenue
 
 SERIES = Series(BTC, MINUTE)
 
@@ -104,19 +106,117 @@ async def test_what_was_written_before_a_failure_stays_and_the_next_run_does_the
     venue, bars = FakeVenue(FrozenClock(minute(1000))), AsyncBars()
     seen: list[Filled] = []
 
-    def after_the_first_page(done: int, total: int, filled: Filled) -> None:
+    def after_the_first_page(filled: Filled) -> None:
         seen.append(filled)
-        if done == 100:
+        if filled.asked == 100:
             venue.failures.append(VenueUnavailable("down", kind="maintenance"))
 
     filler = make(venue, bars)
     with pytest.raises(VenueUnavailable):
         await filler.fill(SERIES, minute(0), minute(250), on_progress=after_the_first_page)
 
-    assert len(stored(bars)) == 100
-    assert seen[-1].report.inserted == 100
+    kept = len(stored(bars))
+    assert seen[-1].report.inserted == kept
+    assert 100 <= kept < 250
     filled = await filler.fill(SERIES, minute(0), minute(250))
-    assert (filled.present_before, filled.report.inserted, filled.absent) == (100, 150, 0)
+    assert (filled.present_before, filled.report.inserted, filled.absent) == (kept, 250 - kept, 0)
+
+
+async def test_history_that_has_not_begun_costs_one_request() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(9000)), begins=minute(8000)), AsyncBars()
+
+    filled = await make(venue, bars).fill(SERIES, minute(0), minute(8200))
+
+    assert filled.absent == 8000
+    assert len(stored(bars)) == 200
+    firsts = [since for _, _, since, _ in venue.requests]
+    assert firsts[:2] == [minute(0), minute(8000)]
+    assert len(firsts) <= 4
+
+
+async def test_a_bar_that_one_answer_left_out_is_asked_for_once_more() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(1000)), absent={minute(7)}), AsyncBars()
+    fetch = venue.fetch
+
+    async def forgetful(*given: object) -> object:
+        rows = await fetch(*given)  # type: ignore[arg-type]  # passed on as they came
+        venue.absent.clear()
+        return rows
+
+    venue.fetch = forgetful  # type: ignore[method-assign,assignment]
+    filled = await make(venue, bars).fill(SERIES, minute(0), minute(50))
+
+    assert (filled.absent, filled.report.inserted, filled.asked) == (0, 50, 50)
+
+
+async def test_pages_are_fetched_side_by_side_and_no_more_than_allowed() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(9000))), AsyncBars()
+    fetch = venue.fetch
+    under_way = [0, 0]
+
+    async def slow(*given: object) -> object:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        rows = await fetch(*given)  # type: ignore[arg-type]  # passed on as they came
+        under_way[0] -= 1
+        return rows
+
+    venue.fetch = slow  # type: ignore[method-assign,assignment]
+    filler = Backfiller(venue, bars, bars, page_bars=100, venue_now=venue.clock.now, in_flight=3)
+    both = await asyncio.gather(
+        filler.fill(SERIES, minute(0), minute(3000)),
+        filler.fill(Series(ETH, MINUTE), minute(0), minute(3000)),
+    )
+
+    assert under_way[1] == 3
+    assert [filled.absent for filled in both] == [0, 0]
+
+
+async def test_the_first_failure_begins_no_further_page() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(9000))), AsyncBars()
+    fetch = venue.fetch
+
+    async def refusing(*given: object) -> object:
+        if given[2] == minute(300):
+            raise VenueUnavailable("down", kind="maintenance")
+        return await fetch(*given)  # type: ignore[arg-type]  # passed on as they came
+
+    venue.fetch = refusing  # type: ignore[method-assign,assignment]
+    filler = Backfiller(venue, bars, bars, page_bars=100, venue_now=venue.clock.now, in_flight=2)
+    with pytest.raises(VenueUnavailable):
+        await filler.fill(SERIES, minute(0), minute(8000))
+
+    assert len(venue.requests) < 10
+
+
+async def test_a_long_range_is_looked_through_in_pieces() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(200_000)), cap=5000), AsyncBars()
+    asked: list[int] = []
+    open_times = bars.open_times
+
+    async def noted(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> list[datetime]:
+        asked.append(timeframe.count(start, end))
+        return await open_times(symbol, timeframe, start, end)
+
+    bars.open_times = noted  # type: ignore[method-assign]
+    filled = await make(venue, bars, page_bars=5000).fill(SERIES, minute(0), minute(120_000))
+
+    assert filled.absent == 0
+    assert max(asked) == 50_000
+
+
+async def test_progress_counts_what_was_not_there_before() -> None:
+    venue, bars = FakeVenue(FrozenClock(minute(1000))), AsyncBars()
+    await make(venue, bars).fill(SERIES, minute(0), minute(150))
+    told: list[tuple[int, int]] = []
+
+    await make(venue, bars).fill(
+        SERIES, minute(0), minute(400), on_progress=lambda filled: told.append((filled.asked, filled.to_ask))
+    )
+
+    assert told == [(0, 250), (100, 250), (200, 250), (250, 250)]
 
 
 async def test_a_dead_bus_is_told_as_such() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -8,33 +9,39 @@ from prometheus_client import CollectorRegistry
 
 from quantbus_contracts.errors import BusUnavailable, VenueRefused, VenueUnavailable
 from quantbus_contracts.schema import CandleReport
+from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.poller import Poller, State
+from quantbus_services.ingestion.poller import Poller, State, Stream
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.steady_clock import SteadyClock
 from quantbus_services.ingestion.venue_clock import VenueClock
 from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON, AsyncBars, FakeVenue
+from tests.unit.services.ingestion.virtual_time import VirtualTime
 
 FIVE = Timeframe.parse("5m")
 
 
 @dataclass
 class World:
-    """A poller whose time passes by sleeping; ends by cancellation at ``until``."""
+    """A poller in virtual time; ends at ``until``."""
 
     series: tuple[Series, ...] = (Series(BTC, MINUTE),)
     start: datetime = NOON + timedelta(seconds=20)
     until: datetime = NOON + timedelta(minutes=5)
     history_days: float = 0.01  # 14.4 minutes
     max_failures: int = 5
+    most_seconds: float = 1e9
+    stream: Stream | None = None
     beats: list[tuple[datetime, State]] = field(default_factory=list)
     written_at: dict[tuple[str, str, datetime], datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = FrozenClock(self.start)
+        self.time = VirtualTime(self.clock)
         self.venue = FakeVenue(self.clock)
         self.bars = AsyncBars()
         self.registry = CollectorRegistry()
@@ -52,6 +59,7 @@ class World:
                 page_bars=100,
                 venue_now=venue_clock.now,
                 on_write=lambda _, report: self.note(metrics, report),
+                settle=timedelta(seconds=0.5),
             ),
             self.bars,
             clock=venue_clock,
@@ -59,7 +67,8 @@ class World:
             metrics=metrics,
             beat=self.beat,
             random=lambda: 1.0,
-            sleep=self.sleep,
+            sleep=self.time.sleep,
+            stream=self.stream,
         )
 
     def note(self, metrics: IngestionMetrics, report: CandleReport) -> None:
@@ -67,22 +76,15 @@ class World:
         for key in self.bars.store.bars:
             self.written_at.setdefault(key, self.clock.now())
 
-    async def sleep(self, seconds: float) -> None:
-        self.clock.advance(timedelta(seconds=seconds))
-        if self.clock.now() >= self.until:
-            raise asyncio.CancelledError
-        await asyncio.sleep(0)
-
     async def beat(self, state: State) -> None:
         if self.bars.store.down:
             raise BusUnavailable("down")
         self.beats.append((self.clock.now(), state))
 
-    async def run(self) -> int | None:
-        try:
-            return await self.poller.run()
-        except asyncio.CancelledError:
-            return None
+    async def run(self, on_step: Callable[[], None] = lambda: None) -> int | None:
+        self.time.on_step = on_step
+        code: int | None = await self.time.drive(self.poller.run(), self.until, self.most_seconds)
+        return code
 
     def stored(self, series: Series | None = None) -> list[datetime]:
         wanted = series or self.series[0]
@@ -112,7 +114,7 @@ async def test_it_fills_the_gap_and_then_stores_each_bar_right_after_its_close()
     assert world.stored() == whole(-14, 3)
     for index in range(4):
         delay = world.written_at["BINANCE:BTCUSDT", "1m", minute(index)] - minute(index + 1)
-        assert delay == timedelta(seconds=0.5)
+        assert timedelta(seconds=0.5) <= delay < timedelta(seconds=0.51)
 
 
 async def test_only_the_timeframes_that_closed_are_polled() -> None:
@@ -130,13 +132,11 @@ async def test_the_last_bars_are_read_again_so_that_corrections_land() -> None:
     world = World()
     world.venue.prices[minute(1)] = 50.0
 
-    async def correct_later(seconds: float, sleep: object = world.sleep) -> None:
-        if world.clock.now() > minute(2):
+    def correct_later() -> None:
+        if world.clock.now() > minute(2) + timedelta(seconds=20):
             world.venue.prices[minute(1)] = 60.0
-        await World.sleep(world, seconds)
 
-    world.poller._sleep = correct_later
-    await world.run()
+    await world.run(correct_later)
 
     corrected = world.bars.store.bars["BINANCE:BTCUSDT", "1m", minute(1)]
     assert corrected.open == 60.0
@@ -161,49 +161,53 @@ async def test_a_bar_that_never_comes_does_not_hold_up_the_next() -> None:
     await world.run()
 
     assert world.stored() == [*whole(-14, 0), minute(2), minute(3)]
-    assert world.figure("quantbus_ingestion_cycles_total", outcome="late") == 1
+    assert world.figure("quantbus_ingestion_turns_total", outcome="late") == 1
 
 
 async def test_a_bar_that_was_absent_is_taken_when_the_venue_has_it() -> None:
-    world = World()
+    world = World(until=minute(12))
+    world.venue.absent = {minute(1), minute(4)}
+
+    def heal() -> None:
+        if world.clock.now() > minute(9):  # long after the bars have left what is read again
+            world.venue.absent.clear()
+
+    await world.run(heal)
+
+    assert world.stored() == whole(-14, 10)
+
+
+async def test_a_bar_that_stays_absent_is_not_asked_for_for_ever() -> None:
+    world = World(until=minute(40))
     world.venue.absent = {minute(1)}
 
-    async def heal(seconds: float) -> None:
-        if world.clock.now() > minute(3):
-            world.venue.absent.clear()
-        await World.sleep(world, seconds)
-
-    world.poller._sleep = heal
     await world.run()
 
-    assert world.stored() == whole(-14, 3)
+    late = [since for _, _, since, _ in world.venue.requests[-5:]]
+    assert min(late) > minute(30)
 
 
 async def test_a_dead_venue_is_asked_with_growing_pauses_and_the_gap_is_filled_when_it_returns() -> None:
     world = World(until=minute(12), max_failures=30)
 
-    async def outage(seconds: float) -> None:
+    def outage() -> None:
         down = minute(2) <= world.clock.now() < minute(7)
         world.venue.failures = [VenueUnavailable("down", kind="maintenance")] * 99 if down else []
-        await World.sleep(world, seconds)
 
-    world.poller._sleep = outage
-    await world.run()
+    await world.run(outage)
 
     assert world.stored() == whole(-14, 10)
-    assert world.figure("quantbus_ingestion_cycles_total", outcome="failed") > 1
+    assert world.figure("quantbus_ingestion_turns_total", outcome="failed") > 1
     assert world.poller.state.failures == 0
 
 
 async def test_a_dead_database_is_survived_and_the_gap_is_filled_when_it_returns() -> None:
     world = World(until=minute(12), max_failures=30)
 
-    async def outage(seconds: float) -> None:
+    def outage() -> None:
         world.bars.store.down = minute(2) <= world.clock.now() < minute(7)
-        await World.sleep(world, seconds)
 
-    world.poller._sleep = outage
-    await world.run()
+    await world.run(outage)
 
     assert world.stored() == whole(-14, 10)
     assert world.poller.state.failures == 0
@@ -233,10 +237,11 @@ async def test_an_unexpected_error_is_survived_too() -> None:
     await world.run()
 
     assert world.stored() == whole(-14, 3)
+    assert world.figure("quantbus_ingestion_turns_total", outcome="broken") == 1
 
 
 async def test_one_refused_series_does_not_stop_the_others() -> None:
-    world = World(series=(Series(BTC, MINUTE), Series(ETH, MINUTE)))
+    world = World(series=(Series(BTC, MINUTE), Series(ETH, MINUTE)), until=minute(60))
     fetch = world.venue.fetch
 
     async def delisted(*args: object) -> object:
@@ -245,11 +250,69 @@ async def test_one_refused_series_does_not_stop_the_others() -> None:
         return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
 
     world.venue.fetch = delisted  # type: ignore[method-assign,assignment]
-    await world.run()
+
+    assert await world.run() is None
 
     assert world.stored(Series(BTC, MINUTE)) == []
-    assert world.stored(Series(ETH, MINUTE)) == whole(-14, 3)
+    assert world.stored(Series(ETH, MINUTE)) == whole(-14, 58)
     assert world.poller.state.failures == 0
+    assert world.poller.state.detail()["failing"] == 1
+
+
+async def test_a_series_that_hangs_does_not_delay_the_others() -> None:
+    world = World(series=(Series(BTC, MINUTE), Series(ETH, MINUTE)))
+    fetch = world.venue.fetch
+
+    async def hanging(*args: object) -> object:
+        if args[0] == BTC:
+            await world.time.sleep(10)
+            raise VenueUnavailable("no answer", kind="timeout")
+        return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    world.venue.fetch = hanging  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert world.stored(Series(ETH, MINUTE)) == whole(-14, 3)
+    for index in range(4):
+        delay = world.written_at["BINANCE:ETHUSDT", "1m", minute(index)] - minute(index + 1)
+        assert delay < timedelta(seconds=0.51)
+
+
+async def test_a_long_history_of_one_series_does_not_delay_the_others() -> None:
+    world = World(series=(Series(BTC, MINUTE), Series(ETH, MINUTE)), history_days=1.0)
+    fetch = world.venue.fetch
+
+    async def slow(*args: object) -> object:
+        if args[0] == BTC:
+            await world.time.sleep(9)
+        return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+
+    world.venue.fetch = slow  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert world.written_at["BINANCE:ETHUSDT", "1m", minute(0)] < minute(1) + timedelta(seconds=0.51)
+    assert len(world.stored(Series(BTC, MINUTE))) > 500
+
+
+async def test_hundreds_of_series_keep_few_requests_under_way() -> None:
+    coins = [Instrument.from_pair("BINANCE", f"COIN{number}/USDT") for number in range(300)]
+    world = World(series=tuple(Series(coin, MINUTE) for coin in coins), until=minute(3))
+    fetch = world.venue.fetch
+    under_way: list[int] = [0, 0]
+
+    async def counted(*args: object) -> object:
+        under_way[0] += 1
+        under_way[1] = max(under_way)
+        await world.time.sleep(0.2)
+        rows = await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
+        under_way[0] -= 1
+        return rows
+
+    world.venue.fetch = counted  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert under_way[1] == 8
+    assert all(world.stored(series)[-1] >= minute(1) for series in world.series)
 
 
 async def test_the_pause_that_the_venue_asks_for_is_kept() -> None:
@@ -257,29 +320,39 @@ async def test_the_pause_that_the_venue_asks_for_is_kept() -> None:
     world.venue.failures = [
         VenueUnavailable("too many requests", kind="rate_limited"),  # to the question for the time
         VenueUnavailable("banned", kind="rate_limited", retry_after_seconds=90.0),
+        VenueUnavailable("down", kind="timeout"),  # to a later question for the time
     ]
 
     await world.run()
 
-    asked_at = [when for when, _ in world.beats if when > world.start]
     assert min(world.written_at.values()) == world.start + timedelta(seconds=90)
-    assert asked_at
 
 
 async def test_a_machine_whose_clock_runs_ahead_does_not_take_the_forming_candle_for_closed() -> None:
     world = World()
     world.venue.ahead = timedelta(seconds=-5)
-    served: list[datetime] = []
 
-    async def slow_clock(seconds: float) -> None:
-        served.append(world.clock.now())
-        await World.sleep(world, seconds)
-
-    world.poller._sleep = slow_clock
     await world.run()
 
+    assert world.stored()[-1] == minute(3)
     for (_, _, opened), written in world.written_at.items():
         assert written >= opened + timedelta(minutes=1, seconds=5)
+
+
+async def test_a_bar_that_closes_while_its_answer_is_under_way_is_not_taken_for_closed() -> None:
+    world = World(history_days=0.001, until=minute(1) + timedelta(seconds=0.75))
+    fetch = world.venue.fetch
+    world.clock.set(minute(1) - timedelta(seconds=0.1))
+
+    async def slow(*args: object) -> object:
+        rows = await fetch(*args)  # type: ignore[arg-type]  # as it was when it was asked
+        await world.time.sleep(0.8)
+        return rows
+
+    world.venue.fetch = slow  # type: ignore[method-assign,assignment]
+    await world.run()
+
+    assert world.stored()[-1] == minute(-1)
 
 
 async def test_signs_of_life_come_while_it_waits() -> None:
@@ -295,13 +368,12 @@ async def test_signs_of_life_come_while_it_waits() -> None:
     assert isinstance(detail["inserted"], int)
 
 
-async def test_signs_of_life_come_while_a_long_history_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quantbus_services.ingestion.poller._CATCH_UP_BARS", 200)
+async def test_signs_of_life_come_while_a_long_history_is_fetched() -> None:
     world = World(history_days=1, until=NOON + timedelta(minutes=2))
     fetch = world.venue.fetch
 
     async def slow(*args: object) -> object:
-        world.clock.advance(timedelta(seconds=3))
+        await world.time.sleep(3)
         return await fetch(*args)  # type: ignore[arg-type]  # passed on as they came
 
     world.venue.fetch = slow  # type: ignore[method-assign,assignment]
@@ -317,36 +389,44 @@ async def test_after_a_clock_jump_the_series_is_whole(jump: timedelta) -> None:
     world = World(until=minute(30) + max(jump, timedelta(0)))
     jumped: list[bool] = []
 
-    async def jumpy(seconds: float) -> None:
+    def jumpy() -> None:
         if not jumped and world.clock.now() > minute(3):
             jumped.append(True)
             world.clock.advance(jump)
-        await World.sleep(world, seconds)
 
-    world.poller._sleep = jumpy
-    await world.run()
+    await world.run(jumpy)
 
     stored = world.stored()
     assert stored == list(MINUTE.range(stored[0], stored[-1] + MINUTE.delta))
     assert stored[-1] >= world.until - timedelta(minutes=2)
 
 
-async def test_a_clock_that_is_set_back_does_not_stop_the_polling() -> None:
-    world = World(start=minute(60) + timedelta(seconds=20), until=minute(90))
-    jumped: list[bool] = []
-    slept = 0.0
+async def test_our_clock_leaping_ahead_makes_no_forming_bar_a_closed_one() -> None:
+    world = World(start=minute(0) + timedelta(seconds=20), until=minute(40))
+    machine = FrozenClock(world.start)  # the machine's own clock, which someone moves
+    steady = SteadyClock(machine, lambda: world.time.elapsed)
+    world.poller._clock._clock = steady
 
-    async def sleep(seconds: float) -> None:
-        nonlocal slept
+    def leap() -> None:
+        machine.set(world.clock.now() + timedelta(minutes=10) * (world.clock.now() > minute(2)))
+
+    await world.run(leap)
+
+    assert world.stored() == whole(-14, 38)
+    for (_, _, opened), written in world.written_at.items():
+        assert written >= opened + MINUTE.delta
+    assert world.figure("quantbus_candles_written_total", outcome="updated") == 0
+
+
+async def test_a_clock_that_is_set_back_does_not_stop_the_polling() -> None:
+    world = World(start=minute(60) + timedelta(seconds=20), until=minute(90), most_seconds=700)
+    jumped: list[bool] = []
+
+    def set_back() -> None:
         if not jumped and world.clock.now() > minute(63):
             jumped.append(True)
             world.clock.advance(timedelta(hours=-1))
-        slept += seconds * bool(jumped)
-        if slept > 300:
-            raise asyncio.CancelledError
-        await World.sleep(world, seconds)
 
-    world.poller._sleep = sleep
     requests: list[datetime] = []
     fetch = world.venue.fetch
 
@@ -355,9 +435,63 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_polling() -> None:
         return await fetch(*given)  # type: ignore[arg-type]
 
     world.venue.fetch = noted  # type: ignore[method-assign,assignment]
-    await world.run()
+    await world.run(set_back)
 
     assert len([moment for moment in requests if moment < minute(10)]) >= 4
+
+
+class Openings:
+    """A stream that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[Series, datetime], None] = lambda _series, _open: None
+
+    async def run(self, on_open: Callable[[Series, datetime], None]) -> None:
+        self.tell = on_open
+        await asyncio.Event().wait()
+
+
+async def test_a_bar_that_the_stream_shows_closed_is_asked_for_at_once() -> None:
+    stream = Openings()
+    world = World(stream=stream)
+    told: list[datetime] = []
+
+    def open_early() -> None:
+        opened = MINUTE.floor(world.clock.now() + timedelta(seconds=0.4))
+        if opened > world.clock.now():
+            return
+        if opened not in told and opened > minute(0):
+            told.append(opened)
+            stream.tell(world.series[0], opened)
+
+    async def tick() -> None:
+        while True:
+            await world.time.sleep(0.1)
+
+    ticking = asyncio.ensure_future(tick())
+    await world.run(open_early)
+    ticking.cancel()
+
+    delay = world.written_at["BINANCE:BTCUSDT", "1m", minute(2)] - minute(3)
+    assert delay < timedelta(seconds=0.2)
+    assert world.figure("quantbus_stream_hints_total", outcome="used") >= 4
+    asked = [since for _, _, since, limit in world.venue.requests if limit == 3]
+    assert len(asked) == len(set(asked))  # the bell finds nothing left to do
+
+
+async def test_a_stream_from_the_future_is_not_believed() -> None:
+    stream = Openings()
+    world = World(stream=stream)
+
+    def lie() -> None:
+        stream.tell(world.series[0], minute(30))
+        stream.tell(world.series[0], minute(2) + timedelta(seconds=7))
+
+    await world.run(lie)
+
+    assert world.stored() == whole(-14, 3)
+    assert world.figure("quantbus_stream_hints_total", outcome="used") == 0
+    assert world.figure("quantbus_stream_hints_total", outcome="implausible") > 0
 
 
 async def test_the_metrics_name_the_newest_bar() -> None:
