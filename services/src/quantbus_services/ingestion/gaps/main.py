@@ -18,6 +18,7 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import BROKEN_GAPS, Gap, GapState
 from quantbus_contracts.symbols import InstrumentCatalogue
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
+from quantbus_services.ingestion.gaps.names import named_series
 from quantbus_services.ingestion.gaps.repair import GapRepairer
 from quantbus_services.ingestion.gaps.rules import GapRules
 from quantbus_services.ingestion.gaps.watch import GapWatch
@@ -28,7 +29,7 @@ from quantbus_services.ingestion.venue import open_source
 from quantbus_services.ingestion.venue_clock import VenueClock
 from quantbus_services.ingestion.windows import parse_moment
 
-__all__ = ["GapQuery", "SeriesGaps", "run_gaps", "stored_series"]
+__all__ = ["GapQuery", "SeriesGaps", "run_gaps"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEOUT_SECONDS = 30.0  # of one count; half a million keys take less than a second
@@ -90,7 +91,7 @@ async def run_gaps(
             raise ConfigError(
                 f"expected --since before --until, found {start.isoformat()} and {end.isoformat()}"
             )
-        wanted = await stored_series(connection, query.symbols, query.timeframes, settings.venue.upper())
+        wanted = await _stored(connection, query, settings)
         store = AsyncGapStore(connection)
         watch = GapWatch(AsyncHoleFinder(connection), store, seen_by="ingest gaps", now=clock.now)
         found: list[SeriesGaps] = []
@@ -108,39 +109,14 @@ async def run_gaps(
         await connection.close()
 
 
-async def stored_series(
-    connection: AsyncConnection, symbols: Sequence[str], timeframes: Sequence[str], venue: str
+async def _stored(
+    connection: AsyncConnection, query: GapQuery, settings: IngestionSettings
 ) -> list[tuple[str, Timeframe]]:
-    """Return the stored series that the names mean; all of them by default.
-
-    Raises
-    ------
-    ConfigError
-        If a named one has no bars at all.
-    """
     finder = AsyncHoleFinder(connection)
-    frames = [Timeframe.parse(name) for name in timeframes or SUPPORTED_TIMEFRAMES]
+    frames = [Timeframe.parse(name) for name in query.timeframes or SUPPORTED_TIMEFRAMES]
     stored = [(symbol, frame) for frame in frames for symbol in await finder.symbols(frame)]
-    if not symbols:
-        if not stored:
-            raise ConfigError(
-                "expected bars on the bus, found none; `quantbus ingest import` or `backfill` brings some"
-            )
-        return sorted(stored)
-    catalogue = InstrumentCatalogue(await AsyncInstrumentStore(connection).all())
-    known = {symbol for symbol, _ in stored}
-    wanted: dict[tuple[str, Timeframe], None] = {}
-    for name in symbols:
-        full = name if name in known or ":" in name.partition("/")[0] else f"{venue}:{name}"
-        symbol = full if full in known else catalogue.resolve(full).symbol
-        of_symbol = [item for item in sorted(stored) if item[0] == symbol]
-        if not of_symbol:
-            among = f" in {', '.join(timeframes)}" if timeframes else ""
-            raise ConfigError(
-                f"expected bars of {symbol}{among} on the bus, found none; check symbol and timeframe"
-            )
-        wanted |= dict.fromkeys(of_symbol)
-    return list(wanted)
+    known = await AsyncInstrumentStore(connection).all() if query.symbols else []
+    return named_series(query.symbols, stored, known, settings.venue.upper())
 
 
 async def _repaired(
