@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from quantbus_services.ingestion.export_cli import export
 from quantbus_services.ingestion.gaps_cli import gaps
+from quantbus_services.ingestion.health_cli import health
 from quantbus_services.ingestion.listings_cli import instruments
 from quantbus_services.ingestion.observations_cli import register as register_observations
 from quantbus_services.ingestion.universe_cli import app as universe
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(export)
 
 app.command()(gaps)
+app.command()(health)
 
 app.command()(instruments)
 register_observations(app)
