@@ -1,7 +1,7 @@
 """Made-up worths of currencies in dollars; a pair's price is the ratio of two, so that crosses agree.
 
 Every coin follows one common market by its own beta and adds a walk of its own: coins are correlated, and
-volatility rises for all at once.
+quiet and turbulent times are the same for all.
 """
 
 import zlib

@@ -122,7 +122,9 @@ class BasisSource(_Prices):
         """Return the premium (log) at moments of a day: some basis points, for hours on one side."""
         minute = moments_ms // _MINUTE_MS
         key = key_of(self._seed, name, "basis")
-        swings = 4 * waves(key, minute, 700) + 2 * waves(key ^ 1, minute, 53)
+        swings = (
+            4 * waves(key, minute, 700) + 1.2 * waves(key ^ 1, minute, 160) + 0.6 * waves(key ^ 2, minute, 17)
+        )
         before, now = self._lean(name, day - 1), self._lean(name, day)
         share = (moments_ms - day * DAY_MS) / DAY_MS
         premium: Floats = _POINT * (1.5 + swings + before + (now - before) * share)

@@ -128,6 +128,10 @@ def _coin_futures(venue: Venue, query: Query, now_ms: int) -> object:
     }
 
 
+def _status(venue: Venue, query: Query, now_ms: int) -> object:
+    return {"status": 0, "msg": "normal"}
+
+
 ROUTES: Mapping[str, tuple[Answer, frozenset[str]]] = {
     "/api/v3/ping": (ping, frozenset()),
     "/api/v3/time": (server_time, frozenset()),
@@ -142,6 +146,7 @@ ROUTES: Mapping[str, tuple[Answer, frozenset[str]]] = {
     "/api/v3/ticker/24hr": (_tickers(binance.ticker_24h), _MARKETS | {"type"}),
     "/api/v3/ticker/price": (_tickers(binance.price_ticker), _MARKETS),
     "/api/v3/ticker/bookTicker": (_tickers(binance.book_ticker), _MARKETS),
+    "/sapi/v1/system/status": (_status, frozenset()),
     "/dapi/v1/exchangeInfo": (_coin_futures, frozenset()),
 }
 """What answers a path, and the parameters that it reads."""

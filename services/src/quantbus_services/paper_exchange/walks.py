@@ -19,11 +19,15 @@ _ANCHORS = 8.0  # height of the levels between blocks, in daily sigmas: what 64 
 _REGIME = 9  # days, on average
 _REGIMES = np.array(
     # quiet, bull, bear, turbulent
-    [[0.6, 0.0], [0.95, 0.35], [1.1, -0.3], [1.9, -0.15]]
+    [[0.6, 0.0], [0.95, 0.35], [1.1, -0.3], [1.6, -0.15]]
 )  # factor of volatility; drift in daily sigmas
 _SHARES = np.array([0.3, 0.6, 0.85])  # cumulated: how often each regime comes
 _FADING = np.exp(-np.arange(120) / 22)  # minutes
 _BURST_EVERY = 300  # minutes
+_PARTS = (
+    "shock", "tail", "trend", "fast", "size", "weeks", "day", "step", "anchor",
+)  # fmt: skip
+_SHARED = ("slow", "burst", "months", "change", "regime")
 
 
 def _hours(minute: Integers) -> Floats:
@@ -33,12 +37,13 @@ def _hours(minute: Integers) -> Floats:
 
 
 class Walk:
-    """The walk of one name, a function of seed and name alone."""
+    """The walk of one name, a function of seed and name alone; all walks of a seed share their regimes."""
 
     def __init__(self, seed: int, name: str, *, sigma: float) -> None:
         """Give it a typical daily volatility of ``sigma`` (log return)."""
         self._sigma = sigma
         self._keys = {part: key_of(seed, "walk", name, part) for part in _PARTS}
+        self._keys |= {part: key_of(seed, "walk", part) for part in _SHARED}
         self._block = lru_cache(maxsize=64)(self._make_block)
 
     def level(self, day: int) -> float:
@@ -93,9 +98,3 @@ class Walk:
         cell = np.where(day - cell * _REGIME < late, cell - 1, cell)
         chosen = _REGIMES[np.searchsorted(_SHARES, uniforms(self._keys["regime"], cell))]
         return chosen[:, 0], chosen[:, 1]
-
-
-_PARTS = (
-    "shock", "tail", "trend", "slow", "fast", "burst", "size", "months", "weeks", "day", "step", "anchor",
-    "change", "regime",
-)  # fmt: skip
