@@ -58,6 +58,7 @@ def _amounts(
     """Return amounts of bids and asks, multiples of the step."""
     steps = max(typical_volume * _SHARE_OF_BAR / listing.step, 10)
     chance = np.random.default_rng(variant)
-    shape = (0.5 + chance.random((2, levels))) * (1 + np.arange(levels) / 4)
+    # Drawn level by level, so that a shorter book is the beginning of a longer one.
+    shape = (0.5 + chance.random((levels, 2)).T) * (1 + np.arange(levels) / 4)
     amounts: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.ceil(steps * shape) * listing.step
     return amounts
