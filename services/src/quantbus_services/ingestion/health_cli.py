@@ -1,4 +1,4 @@
-"""``quantbus ingest health``: may these bars be traded on?"""
+"""``quantbus ingest health``: whether bars may be traded on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -81,7 +81,7 @@ def health(
             found = examine_bus(query, settings, load_settings(MongoSettings), on_progress=note)
     series = [item.health for item in found]
     if html is not None:
-        subject = ", ".join(str(path) for path in file) if file else "The bus"
+        subject = f"{len(series):,} {'files' if len(series) > 1 else 'file'}" if file else "The bus"
         page = health_page(found, made_at=SystemClock().now(), subject=subject)
         html.write_text(page, encoding="utf-8")
     console = Console()

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from quantbus_contracts.mongo.candle_columns import CandleColumns
 from quantbus_services.ingestion.health.judge import SeriesHealth
-from quantbus_services.ingestion.health.measure import Measures, Run
+from quantbus_services.ingestion.health.measure import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +32,7 @@ _INK, _MUTED, _LINE, _BAD, _LOOK, _GRID = _MARKS
 _COLUMNS = 420  # about one for each pixel of a phone
 _DAY_MS = 86_400_000
 Floats = npt.NDArray[np.float64]
+Spans = Sequence[tuple[int, int]]
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -47,7 +48,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def draw(columns: CandleColumns, health: SeriesHealth, confirmed: Sequence[tuple[int, int]] = ()) -> str:
+def draw(columns: CandleColumns, health: SeriesHealth, confirmed: Spans = ()) -> str:
     """Return a picture of the bars and of what was found in them; empty if there is nothing to draw."""
     order = np.argsort(columns.open_times_ms, kind="stable")
     bars = columns.select(order[np.isfinite(columns.close[order])])
@@ -57,18 +58,18 @@ def draw(columns: CandleColumns, health: SeriesHealth, confirmed: Sequence[tuple
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE | {"svg.hashsalt": health.name}):
-        figure = Figure(figsize=(4.9, 3.9))
-        price, volume, missing = figure.subplots(
-            3, 1, sharex=True, height_ratios=(5, 2, 2), gridspec_kw={"hspace": 0.16}
+        panels = [_price, _volume, _missing] if health.measures.days else [_price, _volume]
+        figure = Figure(figsize=(4.9, 2.3 + 0.55 * len(panels)))
+        every = figure.subplots(
+            len(panels), 1, sharex=True, height_ratios=(5, 2, 2)[: len(panels)], gridspec_kw={"hspace": 0.16}
         )
-        for axes in (price, volume, missing):
+        for panel, axes in zip(panels, every, strict=True):
             axes.grid(axis="y", linewidth=0.5)
-            axes.tick_params(length=0)
+            axes.tick_params(length=0, which="both")
             axes.set_axisbelow(True)
-        _price(price, bars, health, confirmed)
-        _volume(volume, bars, health.measures)
-        _missing(missing, bars, health.measures)
-        figure.align_ylabels([price, volume, missing])
+            panel(axes, bars, health, confirmed)
+        _date_axis(every[-1], bars)
+        figure.align_ylabels(every)
         written = io.StringIO()
         figure.savefig(
             written,
@@ -81,9 +82,7 @@ def draw(columns: CandleColumns, health: SeriesHealth, confirmed: Sequence[tuple
     return _inline(written.getvalue(), health.name)
 
 
-def _price(
-    axes: "Axes", bars: CandleColumns, health: SeriesHealth, confirmed: Sequence[tuple[int, int]]
-) -> None:
+def _price(axes: "Axes", bars: CandleColumns, health: SeriesHealth, confirmed: Spans) -> None:
     times, columns = _thinned(bars.open_times_ms, {"low": bars.low, "high": bars.high, "close": bars.close})
     axes.fill_between(times, columns["low"], columns["high"], color=_LINE, alpha=0.35, linewidth=0)
     axes.plot(times, columns["close"], color=_LINE, linewidth=0.9)
@@ -101,15 +100,22 @@ def _price(
         )
     positive = columns["low"] > 0
     if positive.all() and columns["high"].max() > 20 * columns["low"].min():
+        from matplotlib.ticker import LogLocator, NullLocator
+
         axes.set_yscale("log")
+        decades = np.log10(columns["high"].max() / columns["low"].min())
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 3 else (1.0, 3.0), numticks=7))
+        axes.yaxis.set_minor_locator(NullLocator())
     jumps = health.measures.jumps[:200]
     moments = np.array([event.time_ms for event in jumps], dtype=np.float64)
     closes = np.interp(moments, bars.open_times_ms, bars.close)
     axes.plot(moments / _DAY_MS, closes, "^", color=_LOOK, markersize=4.5)
+    axes.yaxis.set_major_formatter(_short)
     axes.set_ylabel("close")
 
 
-def _volume(axes: "Axes", bars: CandleColumns, found: Measures) -> None:
+def _volume(axes: "Axes", bars: CandleColumns, health: SeriesHealth, _confirmed: Spans) -> None:
+    found = health.measures
     times, columns = _thinned(bars.open_times_ms, {"volume": np.nan_to_num(bars.volume)})
     axes.fill_between(times, 0, columns["volume"], color=_LINE, alpha=0.6, linewidth=0, step="mid")
     top = float(columns["volume"].max()) or 1.0
@@ -125,11 +131,11 @@ def _volume(axes: "Axes", bars: CandleColumns, found: Measures) -> None:
     axes.yaxis.set_major_locator(_few_ticks())
 
 
-def _missing(axes: "Axes", bars: CandleColumns, found: Measures) -> None:
+def _missing(axes: "Axes", bars: CandleColumns, health: SeriesHealth, _confirmed: Spans) -> None:
     first, last = int(bars.open_times_ms[0]), int(bars.open_times_ms[-1])
     days = np.arange(first // _DAY_MS, last // _DAY_MS + 1) * _DAY_MS
     share = np.zeros(len(days))
-    for day in found.days:
+    for day in health.measures.days:
         position = (day.start_ms - int(days[0])) // _DAY_MS
         if 0 <= position < len(days):
             share[position] = 100 * day.share
@@ -143,12 +149,12 @@ def _missing(axes: "Axes", bars: CandleColumns, found: Measures) -> None:
     axes.set_ylim(0, max(top * 1.15, 1.0))
     axes.set_ylabel("missing %\nof a day" if width == 1 else "missing %\nof worst day", fontsize=7)
     axes.yaxis.set_major_locator(_few_ticks())
-    _date_axis(axes)
-    axes.set_xlim(_at(first), _at(last + 1))
 
 
-def _date_axis(axes: "Axes") -> None:
+def _date_axis(axes: "Axes", bars: CandleColumns) -> None:
     from matplotlib import dates
+
+    axes.set_xlim(_at(int(bars.open_times_ms[0])), _at(int(bars.open_times_ms[-1]) + 1))
 
     locator = dates.AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]  # matplotlib's own
     axes.xaxis.set_major_locator(locator)
@@ -196,6 +202,7 @@ def _inline(svg: str, name: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'(<svg\b[^>]*?) width="[^"]*"', r"\1", body, count=1)
     body = re.sub(r'(<svg\b[^>]*?) height="[^"]*"', r"\1", body, count=1)
+    body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # a hundredth of a point is finer than any screen
     for mark, variable in _MARKS.items():
         body = body.replace(mark, variable)
     label = name.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
