@@ -231,17 +231,20 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
 
 
 def _report(filled: "list[Filled]", as_json: bool) -> None:
+    from rich import box
     from rich.table import Table
+
+    from quantbus_contracts.schema import CandleReport
 
     console = Console()
     if as_json:
         console.print_json(data={"series": [item.as_dict() for item in filled]})
     else:
-        table = Table("kind", "symbol", "from", "to", "inserted", "updated", "unchanged", "rejected")
+        table = Table("symbol", "from", "to", *CandleReport().as_dict(), box=box.SIMPLE, pad_edge=False)
         for item in filled:
             ends = [f"{moment:%Y-%m-%d %H:%M}" if moment else "–" for moment in (item.first, item.last)]
             counts = [f"{count:,}" for count in item.report.as_dict().values()]
-            table.add_row(item.kind, escape(item.symbol), *ends, *counts)
+            table.add_row(escape(item.symbol), *ends, *counts)
         console.print(table)
     for item in filled:
         told = Console(stderr=True)
@@ -260,15 +263,16 @@ def _report(filled: "list[Filled]", as_json: bool) -> None:
 
 
 def _print_books(snapshots: "list[DepthSnapshot]") -> None:
+    from rich import box
     from rich.table import Table
 
-    table = Table("symbol", "at", "mid", "spread bps", "within", "bid", "ask", "imbalance")
+    heads = ("symbol", "at", "mid", "bps", "within", "bid", "ask", "imbalance")
+    table = Table(*heads, box=box.SIMPLE, pad_edge=False)
     for item in snapshots:
-        head = [escape(item.symbol), f"{item.at:%H:%M:%S}", f"{item.mid:g}", f"{item.spread_bps:.3f}"]
+        head = [escape(item.symbol), f"{item.at:%H:%M:%S}", f"{item.mid:g}", f"{item.spread_bps:.2f}"]
         for level in item.levels:
-            table.add_row(
-                *head, level.within, f"{level.bid:,.0f}", f"{level.ask:,.0f}", f"{level.imbalance:+.2f}"
-            )
+            depth = (f"{level.bid:,.0f}", f"{level.ask:,.0f}", f"{level.imbalance:+.2f}")
+            table.add_row(*head, level.within, *depth)
             head = [""] * len(head)
         if not item.levels:
             table.add_row(*head)
