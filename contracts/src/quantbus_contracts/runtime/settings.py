@@ -122,6 +122,7 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_PAPER_FUTURES": "false to list no perpetual swaps on the paper exchange",
     "QUANTBUS_PAPER_EVENTS": "JSON file with events of the paper exchange's market list",
     "QUANTBUS_PAPER_READY_FILE": "file that tells address, pid and kind of data once the paper exchange serves",
+    "QUANTBUS_PAPER_FAULTS": "faults of the paper exchange from its start on, with semicolons: rate_limited share=0.05",
     "QUANTBUS_PAPER_QUOTES": "currencies that names of candle files may end in, separated by commas",
     "QUANTBUS_PAPER_ACCOUNTS": "true to let the paper exchange take orders of API-key accounts",
     "QUANTBUS_PAPER_ACCOUNT_FILE": "JSON list of accounts, with keys, that the paper exchange opens",

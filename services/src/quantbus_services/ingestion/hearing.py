@@ -3,6 +3,7 @@
 ccxt keeps the newest answer of an exchange only, which is another task's as soon as several ask at once.
 """
 
+import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ import ccxt.async_support as ccxt
 from quantbus_services.ingestion.gate import Gate
 from quantbus_services.ingestion.pauses import asked_pause
 
-__all__ = ["Heard", "hearing", "listen"]
+__all__ = ["Heard", "hearing", "listen", "says_something"]
 
 
 @dataclass(slots=True)
@@ -24,6 +25,17 @@ class Heard:
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+
+
+def says_something(text: str) -> bool:
+    """Tell whether a body is JSON with content.
+
+    ccxt finds no candles in a page of HTML, in half an answer and in an empty one, as if the venue had none.
+    """
+    try:
+        return json.loads(text) not in (None, {}, "")
+    except ValueError:
+        return False
 
 
 _current: ContextVar[Heard | None] = ContextVar("heard", default=None)

@@ -13,7 +13,7 @@ from quantbus_contracts.errors import ConfigError, UnknownInstrument, VenueRefus
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.gate import Gate
-from quantbus_services.ingestion.hearing import Heard, hearing, listen
+from quantbus_services.ingestion.hearing import Heard, hearing, listen, says_something
 from quantbus_services.ingestion.normalise import Row, is_garbage, opened_before
 from quantbus_services.ingestion.pauses import asked_pause, date_of
 from quantbus_services.ingestion.venue_dates import VenueDates
@@ -109,7 +109,7 @@ class CcxtSource:
         milliseconds = int(since.timestamp() * 1000)
         with self._asking(f"fetch {instrument.pair} {timeframe}") as heard:
             rows = await self._exchange.fetch_ohlcv(instrument.pair, timeframe.name, milliseconds, limit)
-        if is_garbage(rows) or (not rows and heard.status and not heard.text.strip()):
+        if is_garbage(rows) or (not rows and heard.status and not says_something(heard.text)):
             raise VenueUnavailable(
                 f"{self.source} answered {instrument.pair} {timeframe} with something that is not candles",
                 kind="garbage",
@@ -171,6 +171,9 @@ class CcxtSource:
             except ccxt.OperationFailed as error:
                 raise self._unavailable(doing, error, heard) from error
             except ccxt.BaseError as error:
+                if heard.status >= 500:
+                    # Whatever code the body holds, the venue itself says that the trouble is its own.
+                    raise self._unavailable(doing, error, heard) from error
                 if type(error) is ccxt.ExchangeError and error.__cause__ is not None:
                     # How ccxt wraps a connection that broke in the middle of an answer.
                     raise VenueUnavailable(self._told(doing, error), kind="network") from error
@@ -181,6 +184,8 @@ class CcxtSource:
 
     def _unavailable(self, doing: str, error: Exception, heard: Heard) -> VenueUnavailable:
         kind = "banned" if heard.status == 418 else _kind(error, _KINDS)
+        if kind == "other" and heard.status >= 500:
+            kind = "unavailable"
         if kind == "clock":
             self.clock_doubts += 1
         pause = asked_pause(heard.status, heard.headers, heard.text, is_limit=kind == "rate_limited")

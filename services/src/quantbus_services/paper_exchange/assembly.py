@@ -11,6 +11,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.accounts.room import AccountsRoom
 from quantbus_services.paper_exchange.app import create_app
 from quantbus_services.paper_exchange.events import MarketEvent, MarketEvents
+from quantbus_services.paper_exchange.faults.room import FaultRoom
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.rooms import Room
@@ -52,10 +53,14 @@ def build_venue(settings: PaperSettings, wall: Clock) -> Venue:
 
 def open_rooms(venue: Venue, settings: PaperSettings) -> list[Room]:
     """Return the rooms of an exchange; the last one's wrapping is outermost."""
+    faults = FaultRoom(venue, settings.faults)
     rooms: list[Room] = []
     if settings.accounts or settings.account_file or settings.state:
-        rooms.append(AccountsRoom(venue, account_file=settings.account_file, state=settings.state))
-    return rooms
+        accounts = AccountsRoom(
+            venue, account_file=settings.account_file, state=settings.state, faults=faults.order_faults
+        )
+        rooms.append(accounts)
+    return [*rooms, faults]
 
 
 def build_app(venue: Venue, settings: PaperSettings) -> FastAPI:

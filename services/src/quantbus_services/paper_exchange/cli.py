@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantbus_services.paper_exchange.accounts.cli import app as accounts_app
+from quantbus_services.paper_exchange.faults.cli import app as faults_app
 
 if TYPE_CHECKING:
     from quantbus_services.paper_exchange.venue import Venue
@@ -16,6 +17,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="An exchange on this machine that replays recorded candles, or makes up marked ones.")
 app.add_typer(accounts_app, name="accounts")
+app.add_typer(faults_app, name="faults")
 
 
 @app.command()
@@ -76,7 +78,13 @@ def serve(
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Keep accounts and orders in this file over restarts; implies --accounts. [memory]"),
+        typer.Option(
+            help="Keep accounts and orders in this file over restarts; implies --accounts. [memory]"
+        ),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(help="A fault that is on from the start: 'rate_limited share=0.05'; may be given again."),
     ] = None,
     ready_file: Annotated[
         Path | None,
@@ -117,6 +125,7 @@ def serve(
         accounts=accounts or None,
         account_file=account_file,
         state=state,
+        faults=tuple(faults) if faults else None,
         ready_file=ready_file,
     )
     raise typer.Exit(run(settings, _announce))

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_services.paper_exchange.sockets import TellingProtocol
 
 __all__ = ["listen", "ready_file", "serve", "url_of"]
 
@@ -78,6 +79,8 @@ async def serve(app: FastAPI, server: socket.socket, on_ready: Callable[[], None
         access_log=False,
         lifespan="off",
         server_header=False,
+        date_header=False,  # a date is the exchange's, whose clock need not be the machine's
+        http=TellingProtocol,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     running = _Server(config, on_ready)

@@ -91,6 +91,8 @@ class PaperSettings(ProcessSettings):
     """JSON list of accounts to open, with their keys."""
     state: Path | None = None
     """Where accounts and orders are kept over a restart; unset: in memory."""
+    faults: Annotated[tuple[str, ...], NoDecode, _split_at(";")] = ()
+    """Faults that are on from the start, each as ``rate_limited share=0.05``; in the environment with semicolons."""
     quotes: Annotated[tuple[str, ...], NoDecode, _split_at(",")] = (
         "USDT", "USDC", "FDUSD", "TUSD", "BUSD", "USD", "EUR", "GBP", "TRY", "BRL", "BTC", "ETH", "BNB",
     )  # fmt: skip

@@ -1,0 +1,32 @@
+"""Every fault there is, from the wire inwards."""
+
+from types import MappingProxyType
+
+from quantbus_contracts.errors import ConfigError
+from quantbus_services.paper_exchange.faults.answers import ANSWERS
+from quantbus_services.paper_exchange.faults.candles import CANDLES
+from quantbus_services.paper_exchange.faults.clock import CLOCK
+from quantbus_services.paper_exchange.faults.market_list import MARKET_LIST
+from quantbus_services.paper_exchange.faults.orders import ORDERS
+from quantbus_services.paper_exchange.faults.spec import FaultSpec
+from quantbus_services.paper_exchange.faults.transport import TRANSPORT
+
+__all__ = ["CATALOGUE", "spec_named"]
+
+CATALOGUE: tuple[FaultSpec, ...] = (
+    *TRANSPORT, *ANSWERS, *ORDERS, *MARKET_LIST, *CANDLES, *CLOCK,
+)  # fmt: skip
+_BY_NAME = MappingProxyType({spec.name: spec for spec in CATALOGUE})
+
+
+def spec_named(name: str) -> FaultSpec:
+    """Return the fault of that name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; with those there are.
+    """
+    if name not in _BY_NAME:
+        raise ConfigError(f"expected a fault out of {', '.join(_BY_NAME)}; found {name!r}")
+    return _BY_NAME[name]
