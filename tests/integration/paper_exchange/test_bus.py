@@ -45,7 +45,7 @@ def test_stored_candles_are_served_shifted_to_now(
     store(connection, "ETH/USDT", recording(4 * 1440, seed=3))
     paper = start_paper("--from-bus", **environment(mongo_settings))
     health = httpx.get(f"{paper.url}/health").json()
-    assert set(health["symbols"]) == {"BTC/USDT", "ETH/USDT"}
+    assert set(health["symbols"]) == {"BTC/USDT", "ETH/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"}
     assert (health["data"], health["origin"]) == ("recorded", "bus, BINANCE 1m")
     closed = httpx.get(
         f"{paper.url}/api/v3/klines", params={"symbol": "BTCUSDT", "interval": "1m", "limit": 1000}

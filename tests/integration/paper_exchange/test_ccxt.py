@@ -30,7 +30,7 @@ async def async_exchange(paper: Paper) -> AsyncIterator[ccxt.async_support.binan
 
 def test_markets_load_with_precision_and_limits(exchange: ccxt.binance) -> None:
     markets = exchange.load_markets()
-    assert set(markets) == {"BTC/USDT", "ETH/USDT"}
+    assert set(markets) == {"BTC/USDT", "ETH/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"}
     market = markets["BTC/USDT"]
     assert (market["type"], market["active"]) == ("spot", True)
     assert market["precision"] == {"amount": 1e-05, "price": 0.01, "base": 1e-08, "quote": 1e-08}
@@ -107,7 +107,7 @@ async def test_asynchronous_ccxt_reads_the_same(
     async_exchange: ccxt.async_support.binance, exchange: ccxt.binance
 ) -> None:
     markets = await async_exchange.load_markets()
-    assert set(markets) == {"BTC/USDT", "ETH/USDT"}
+    assert set(markets) == {"BTC/USDT", "ETH/USDT", "BTC/USDT:USDT", "ETH/USDT:USDT"}
     since = await async_exchange.fetch_time() // MINUTE * MINUTE - 1_500 * MINUTE
     rows = await async_exchange.fetch_ohlcv("BTC/USDT", "1m", since=since, limit=1000)
     assert rows == exchange.fetch_ohlcv("BTC/USDT", "1m", since=since, limit=1000)

@@ -1,6 +1,7 @@
 """Swaps over spot: prices that follow it, funding that follows from them."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -148,7 +149,7 @@ def test_a_recording_gets_swaps_under_a_made_up_basis() -> None:
 def test_brackets_join_without_a_jump_in_margin() -> None:
     for listing in (LISTING, synthetic_listing("NEWCOIN", "USDT")):
         brackets = brackets_of(listing)
-        for lower, upper in zip(brackets, brackets[1:], strict=False):
+        for lower, upper in pairwise(brackets):
             assert lower.cap == upper.floor
             assert lower.leverage > upper.leverage
             edge = lower.cap
