@@ -40,6 +40,23 @@ def test_the_bus_and_its_model_agree_after_every_step(connection: Connection) ->
     assert rig.steps["race_met"] > 50, f"too few races met: {rig.steps}"
 
 
+def test_either_order_of_a_race_may_be_told_where_both_leave_the_same(connection: Connection) -> None:
+    """Equal content is `unchanged` before the revision of the other, and stale after it."""
+    key, said = ("BTC/USDT", 0), {"action": "enter_long"}
+    rig = Rig.build(connection)
+    with closing(rig.interrupted):
+        machine = BusMachine(rig)
+        machine.publish(batch=[(key, said)], publisher="one")
+        machine.race(
+            ours=[(key, said | {"weight": -1.0})],
+            theirs=[(key, said)],
+            expected={},
+            their_expected={key: 0},
+            commands=0,
+        )
+        machine.teardown()
+
+
 def test_the_control_whose_hash_forgets_a_field_is_caught(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

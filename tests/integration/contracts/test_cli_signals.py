@@ -205,12 +205,17 @@ class TestList:
         assert len(now) == 13
         assert ("exit_long", 2) in {(row["action"], row["version"]) for row in now}
 
-    def test_people_see_a_table(self, quantbus: Run) -> None:
-        done = quantbus("signals", "list", "--strategy-id", "a", "--limit", "3")
+    def test_people_see_one_line_a_signal_with_its_whole_id_on_any_screen(self, quantbus: Run) -> None:
+        done = quantbus("signals", "list", "--strategy-id", "a", "--limit", "3", COLUMNS="80")
         assert done.code == 0
-        assert "BTC/USDT" in done.out
-        assert "enter_long" in done.out
-        assert "--limit" in done.out
+        heading, *lines, more = done.out.splitlines()
+        assert "--limit" in more
+        assert len(lines) == 3
+        ids = {row["signal_id"] for row in quantbus("signals", "list", "--strategy-id", "a", "--json").json}
+        for line in lines:
+            (found,) = ids & set(line.split())
+            assert line.index(found) == heading.index("id ")
+            assert line.index("enter_long") == heading.index("says")
         assert quantbus("signals", "list", "--strategy-id", "nobody").out.strip() == "no such signals"
 
     @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from quantbus_contracts.bus.frames import Frame, is_frame, rows_of_frame
 from quantbus_contracts.errors import ContractError
 from quantbus_contracts.schema import Rejection, Signal, Strategy
+from quantbus_contracts.schema.faults import reason_of
 from quantbus_contracts.symbols import Instrument
 
 __all__ = ["CheckedRows", "Given", "Rows", "check_rows", "rejection", "rows_of", "strategy_ids"]
@@ -154,7 +155,7 @@ def rejection(position: int, name: str, value: object, reason: str) -> Rejection
 
 def _rejection(position: int, error: ValidationError) -> Rejection:
     first = error.errors(include_url=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
+    message = reason_of(first)
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return Rejection(position, name, "nothing", _MISSING.get(name, message))

@@ -1,6 +1,6 @@
-"""What people see of signals: the list, the line of a live signal, the life on one screen, the report."""
+"""What people see of signals: the lines of a list, the line of a live signal, the life on one screen, the report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console
@@ -12,29 +12,49 @@ from quantbus_contracts.cli.signal_life import Hop, Life, hops_of, verdict_on
 from quantbus_contracts.cli.signal_rows import content_of
 from quantbus_contracts.schema import PublishedSignal, Revision, Signal
 
-__all__ = ["life_screen", "live_line", "signal_table"]
+__all__ = ["life_screen", "live_line", "print_signals"]
 
 _BESIDES = ("stop_price", "ref_price", "leverage", "degraded", "note", "source", "model_id", "code_version")
 
 
-def signal_table(signals: Iterable[PublishedSignal]) -> Table:
-    """Return a table of signals, one row each."""
-    table = Table("bar", "strategy", "pair", "tf", "says", "v", "available", "by", "id", box=None)
-    for item in signals:
-        signal = item.signal
-        origin = "" if signal.origin == "live" else f" [yellow]{signal.origin}[/]"
-        table.add_row(
-            f"{signal.ts:%Y-%m-%d %H:%M}",
-            signal.strategy_id,
-            escape(signal.pair),
-            signal.timeframe,
-            _colored(signal) + origin,
-            str(item.version),
-            f"{item.available_at:%m-%d %H:%M:%S}",
-            escape(item.published_by),
-            item.signal_id,
+def print_signals(console: Console, signals: Sequence[PublishedSignal]) -> None:
+    """Print a heading and one line for each signal, columns aligned and ids whole, however narrow the screen."""
+    for line in _lines(signals):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _lines(signals: Sequence[PublishedSignal]) -> list[str]:
+    heading = ("bar", "strategy", "pair", "tf", "says", "v", "available", "id", "by")
+    cells = [heading, *(_cells(item) for item in signals)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [f"[dim]{_aligned(heading, widths)}[/]"]
+    for item, row in zip(signals, cells[1:], strict=True):
+        before, says, after = row[:4], row[4], row[5:]
+        color = _color(item.signal)
+        lines.append(
+            f"{_aligned(before, widths)}  [{color}]{says.ljust(widths[4])}[/]  {_aligned(after, widths[5:])}".rstrip()
         )
-    return table
+    return lines
+
+
+def _cells(item: PublishedSignal) -> tuple[str, ...]:
+    signal = item.signal
+    return (
+        f"{signal.ts:%Y-%m-%d %H:%M}",
+        signal.strategy_id,
+        signal.pair,
+        signal.timeframe,
+        content_of(signal) + ("" if signal.origin == "live" else f" ({signal.origin})"),
+        str(item.version),
+        f"{item.available_at:%m-%d %H:%M:%S}",
+        item.signal_id,
+        item.published_by,
+    )
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+    return escape("  ".join(padded))
 
 
 def live_line(item: PublishedSignal) -> str:
@@ -49,12 +69,14 @@ def live_line(item: PublishedSignal) -> str:
 
 
 def _colored(signal: Signal) -> str:
+    return f"[{_color(signal)}]{content_of(signal)}[/]"
+
+
+def _color(signal: Signal) -> str:
     leaning = signal.weight if signal.weight is not None else signal.score or 0.0
     if signal.action is not None:
-        color = {"enter_long": "green", "enter_short": "red"}.get(signal.action, "cyan")
-    else:
-        color = "green" if leaning > 0 else "red" if leaning < 0 else "cyan"
-    return f"[{color}]{content_of(signal)}[/]"
+        return {"enter_long": "green", "enter_short": "red"}.get(signal.action, "cyan")
+    return "green" if leaning > 0 else "red" if leaning < 0 else "cyan"
 
 
 def life_screen(console: Console, life: Life) -> None:

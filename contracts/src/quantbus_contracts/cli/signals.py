@@ -123,7 +123,7 @@ def list_signals(
       quantbus signals list --as-of 2026-01-05T12:00Z --json
     """
     from quantbus_contracts.cli.signal_rows import flat
-    from quantbus_contracts.cli.signal_screens import signal_table
+    from quantbus_contracts.cli.signal_screens import print_signals
     from quantbus_contracts.mongo.signal_search import SignalFilter, SignalSearch
 
     with opened() as (connection, now):
@@ -142,7 +142,7 @@ def list_signals(
             data=[{name: value for name, value in flat(item).items() if value is not None} for item in found]
         )
     elif found:
-        console.print(signal_table(found))
+        print_signals(console, found)
         if len(found) == limit:
             console.print(f"[dim]the newest {limit}; --limit shows more[/]")
     else:

@@ -128,7 +128,7 @@ def show(
       quantbus strategies show demo
     """
     from quantbus_contracts.cli.signal_rows import flat
-    from quantbus_contracts.cli.signal_screens import signal_table
+    from quantbus_contracts.cli.signal_screens import print_signals
     from quantbus_contracts.mongo.signal_reader import SignalReader
     from quantbus_contracts.mongo.strategies import StrategyStore
     from quantbus_contracts.timeframe import Timeframe
@@ -152,7 +152,10 @@ def show(
     console.print(_facts(found))
     if run is not None:
         console.print(f"last evaluated for the bar of {run.ts:%Y-%m-%d %H:%M} UTC: {run.signals} signals")
-    console.print(signal_table(signals) if signals else "no signals yet")
+    if signals:
+        print_signals(console, signals)
+    else:
+        console.print("no signals yet")
 
 
 def _is_file(what: str) -> bool:

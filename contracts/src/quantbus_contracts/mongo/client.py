@@ -33,6 +33,7 @@ from pymongo.write_concern import WriteConcern
 from quantbus_contracts.collections import Database, spec_of
 from quantbus_contracts.errors import BusContended, BusError, BusUnavailable, ConfigError
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
+from quantbus_contracts.mongo.refusals import REFUSED_BY_VALIDATOR, told
 from quantbus_contracts.mongo.steps import Call, Row, Steps, server_time
 from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
@@ -79,8 +80,7 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
             raise BusContended("another writer was at the same documents") from error
         if not bulk_errors:
             raise
-        first = error.details["writeErrors"][0].get("errmsg", "")
-        raise BusError(f"the bus refused a row: {first[:300]}") from error
+        raise BusError(f"the bus did not take a row: {told(error.details['writeErrors'][0])}") from error
     except (AutoReconnect, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
         raise BusUnavailable(_told(error)) from error
     except OperationFailure as error:
@@ -101,8 +101,11 @@ def _refusal(error: OperationFailure) -> BusError | ConfigError:
     if error.code in (13, 18):
         return ConfigError(
             f"the bus refused this user ({error.details and error.details.get('codeName')}); "
-            "check the user, its password and its role"
+            "check the user, its password and its role; roles older than this code are brought up to date by "
+            "`quantbus bus init --with-auth`"
         )
+    if error.code == REFUSED_BY_VALIDATOR:
+        return BusError(f"the bus did not take a row: {told(error.details or {'code': error.code})}")
     return BusError(f"the bus refused the request: {error}")
 
 
@@ -205,7 +208,11 @@ class Connection:
         self.timeout_seconds = timeout_seconds
 
     def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
-        """Carry every call of ``steps`` to the server, all of them within one time-out.
+        """Carry every call of ``steps`` to the server.
+
+        Calls that follow one another share one time-out; the next begins after a pause and wherever the steps ask for
+        a new one (each of many batches, each new try). A question is one of these stretches. How many there are at
+        most is said by who writes the steps: see `signal_writer` for publishing.
 
         Raises
         ------
@@ -283,7 +290,7 @@ class AsyncConnection:
         self.timeout_seconds = timeout_seconds
 
     async def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
-        """Carry every call of ``steps`` to the server, all of them within one time-out; see `Connection.run`."""
+        """Carry every call of ``steps`` to the server; see `Connection.run`."""
         course: _Course[Result, AsyncClientSession] = _Course(steps)
         try:
             while not course.done:

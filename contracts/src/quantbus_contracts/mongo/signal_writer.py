@@ -22,6 +22,7 @@ from quantbus_contracts.mongo.author import Author
 from quantbus_contracts.mongo.documents import run_row, signal_row
 from quantbus_contracts.mongo.publish_turns import Place
 from quantbus_contracts.mongo.publish_wave import Outcome, RowResult, State, Wave, read_state
+from quantbus_contracts.mongo.refusals import told
 from quantbus_contracts.mongo.revisions import revision_filter, revision_pipeline
 from quantbus_contracts.mongo.steps import (
     Call,
@@ -48,9 +49,11 @@ __all__ = [
 COLLECTION = "crypto_signals"
 BATCH = 1_000
 MOST_BREAKS = 3
-"""How often a wave goes on after a broken connection; each try has a time-out of its own."""
+"""How often a wave goes on after a broken connection. Each try has a time-out of its own, two seconds to take back a
+transaction, and a pause of at most a quarter of a second: a wave that meets a silent bus ends within four time-outs and
+nine seconds, and the waves after it are not sent. A wave that meets other publishers ends after 60 meetings or half a
+minute in line, whichever comes first."""
 _DUPLICATE = 11000
-_VALIDATION = 121
 _UNSENT = "not sent: the bus had stopped answering; publish the same row again"
 _UNCONFIRMED = "the bus did not confirm it; publish the same row again"
 _CROWDED = "too many published for this strategy at once; nothing was written, publish the same row again"
@@ -243,13 +246,7 @@ def _refusing(call: Call, identities: list[str]) -> Steps[Any]:
         error = failure.details["writeErrors"][0]
         if error["code"] == _DUPLICATE:
             raise BusContended("a signal was published by another publisher meanwhile") from failure
-        raise _RowRefused(identities[error["index"]], _refusal(error)) from failure
-
-
-def _refusal(error: Row) -> str:
-    if error["code"] == _VALIDATION:
-        return f"refused by the database's validator: {error.get('errInfo', {}).get('details', error['errmsg'])!r}"
-    return f"refused by the database: {error['errmsg']}"
+        raise _RowRefused(identities[error["index"]], told(error)) from failure
 
 
 def record_run(run: PublishRun) -> Steps[None]:
@@ -267,4 +264,4 @@ def record_rejections(rows: Sequence[Row], publisher: str) -> Steps[None]:
             [{**row, "published_by": publisher, "rejected_at": now} for row in rows],
         )
     except BulkWriteError as error:
-        raise BusError(f"could not keep refused rows: {error.details['writeErrors'][0]['errmsg']}") from error
+        raise BusError(f"could not keep refused rows: {told(error.details['writeErrors'][0])}") from error

@@ -21,7 +21,9 @@ def _to_utc_milliseconds(moment: datetime) -> datetime:
     if moment.tzinfo is UTC and moment.microsecond % 1_000 == 0:
         return moment
     if moment.tzinfo is None or moment.utcoffset() is None:
-        raise ValueError(f"expected an aware datetime, found the naive {moment.isoformat()}")
+        raise ValueError(
+            f"expected a time with its zone, found the naive {moment.isoformat()}; append Z if it is UTC"
+        )
     return truncate_to_milliseconds(
         moment.astimezone(UTC) if moment.utcoffset() != timedelta(0) else moment.replace(tzinfo=UTC)
     )

@@ -13,6 +13,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from quantbus_contracts.schema import Rejection, Signal
+from quantbus_contracts.schema.faults import reason_of
 
 __all__ = ["MOMENT", "CheckedRows", "check_rows", "spelt"]
 
@@ -73,7 +74,7 @@ def _is_plain(name: str) -> bool:
 
 def _rejection(position: int, error: ValidationError) -> Rejection:
     fault = error.errors(include_url=False)[0]
-    reason = fault["msg"].removeprefix("Value error, ")
+    reason = reason_of(fault)
     path = ".".join(str(part)[:64] for part in fault["loc"])
     if not path and (blamed := reason.split(":")[0]) in Signal.model_fields:
         path = blamed  # a rule about several fields names the one to blame first
