@@ -38,6 +38,19 @@ async def told(connection: ClientConnection) -> Any:
     return json.loads(await asyncio.wait_for(connection.recv(), SECONDS))
 
 
+async def read_on(connection: ClientConnection, seconds: float) -> None:
+    """Read whatever comes; raises `TimeoutError` once nothing has come for ``seconds``."""
+    while True:
+        await asyncio.wait_for(connection.recv(), seconds)
+
+
+async def asked(paper: PaperExchange, path: str, **json: object) -> Any:
+    """Return the JSON answer to a GET, or to a POST of ``json``."""
+    async with httpx.AsyncClient(base_url=paper.url) as client:
+        answer = await (client.post(path, json=json) if json else client.get(path))
+    return answer.raise_for_status().json()
+
+
 async def closed_bars(connection: ClientConnection, count: int) -> list[dict[str, Any]]:
     bars: list[dict[str, Any]] = []
     while len(bars) < count:
@@ -71,16 +84,16 @@ async def test_ccxt_pro_watches_bars_that_equal_those_by_rest(
 
 async def test_ccxt_pro_watches_several_markets_on_one_connection(fast: PaperExchange) -> None:
     exchange = ccxt.pro.binance(fast.ccxt_config())
-    asked = [["BTC/USDT", "1m"], ["ETH/USDT", "1m"], ["ETH/USDT", "5m"]]
+    wanted = [["BTC/USDT", "1m"], ["ETH/USDT", "1m"], ["ETH/USDT", "5m"]]
     seen: set[tuple[str, str]] = set()
     try:
         async with asyncio.timeout(SECONDS):
             while len(seen) < 3:
-                for symbol, frames in (await exchange.watch_ohlcv_for_symbols(asked)).items():
+                for symbol, frames in (await exchange.watch_ohlcv_for_symbols(wanted)).items():
                     seen |= {(symbol, frame) for frame in frames}
     finally:
         await exchange.close()
-    assert seen == {tuple(pair) for pair in asked}
+    assert seen == {tuple(pair) for pair in wanted}
 
 
 async def test_every_bar_is_told_once_as_closed_whatever_the_speed(fast: PaperExchange) -> None:
@@ -88,10 +101,7 @@ async def test_every_bar_is_told_once_as_closed_whatever_the_speed(fast: PaperEx
         bars = await closed_bars(connection, 2)
     opens = [bar["t"] for bar in bars]
     assert opens == list(range(opens[0], opens[0] + 2 * MINUTE, MINUTE))
-    rows = httpx.get(
-        f"{fast.url}/api/v3/klines",
-        params={"symbol": "BTCUSDT", "interval": "1m", "startTime": opens[0], "limit": 2},
-    ).json()
+    rows = await asked(fast, f"/api/v3/klines?symbol=BTCUSDT&interval=1m&startTime={opens[0]}&limit=2")
     assert [[bar[name] for name in "otTohlcvq"[1:]] for bar in bars] == [
         [row[0], row[6], row[1], row[2], row[3], row[4], row[5], row[7]] for row in rows
     ]
@@ -155,8 +165,7 @@ async def test_every_client_can_be_sent_away(fast: PaperExchange) -> None:
         await told(connection)
         fast.venue.hub.drop_all("maintenance: back in an hour")
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                await asyncio.wait_for(connection.recv(), SECONDS)
+            await read_on(connection, SECONDS)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "maintenance: back in an hour")
 
@@ -181,7 +190,7 @@ async def test_a_client_that_does_not_read_is_dropped_and_counted_while_others_g
                     await told(reader)
             await told(reader)
         assert deaf.fileno() >= 0
-    health = httpx.get(f"{fast.url}/health").json()
+    health = await asked(fast, "/health")
     assert health["streams"]["dropped"]["slow client"] == 1
 
 
@@ -212,14 +221,11 @@ async def test_streams_tell_of_a_market_from_its_listing_to_its_removal() -> Non
         async with connect(stream_url(paper, "/ws/solusdt@kline_1m")) as connection:
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(connection.recv(), 0.6)
-            listing = {"kind": "list", "pair": "SOL/USDT"}
-            httpx.post(f"{paper.url}/paper/events", json=listing).raise_for_status()
+            await asked(paper, "/paper/events", kind="list", pair="SOL/USDT")
             (bar,) = await closed_bars(connection, 1)
             exchange = ccxt.binance(paper.ccxt_config())
             (first, *_) = exchange.fetch_ohlcv("SOL/USDT", "1m", since=0)
             assert first[0] == bar["t"]
-            removal = {"kind": "remove", "pair": "SOL/USDT"}
-            httpx.post(f"{paper.url}/paper/events", json=removal).raise_for_status()
+            await asked(paper, "/paper/events", kind="remove", pair="SOL/USDT")
             with pytest.raises(TimeoutError):
-                while True:
-                    await asyncio.wait_for(connection.recv(), 1.5)
+                await read_on(connection, 1.5)

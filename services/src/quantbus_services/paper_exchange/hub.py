@@ -16,6 +16,7 @@ __all__ = ["Client", "Feed", "Stream", "StreamHub"]
 _log = structlog.get_logger(__name__)
 _EVERY_SECONDS = 0.25  # of the wall clock, whatever the exchange's runs at
 _QUEUE = 1_000
+_REASON_BYTES = 123
 _POLICY_VIOLATION = 1008
 _GOING_AWAY = 1001
 
@@ -59,9 +60,9 @@ class Client:
             self.drop(_POLICY_VIOLATION, f"slow client: {waiting} messages were waiting to be read")
 
     def drop(self, code: int, reason: str) -> None:
-        """End the connection with a reason; the first one counts."""
+        """End the connection with a reason; the first one counts. A close frame has room for 123 bytes of it."""
         if self.closing is None:
-            self.closing = code, reason
+            self.closing = code, reason.encode()[:_REASON_BYTES].decode(errors="ignore")
             self._end.set()
 
     async def next(self) -> str:

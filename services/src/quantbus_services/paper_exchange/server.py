@@ -18,6 +18,8 @@ from quantbus_services.paper_exchange.sockets import TellingProtocol
 __all__ = ["listen", "ready_file", "serve", "url_of"]
 
 _GRACE_SECONDS = 1
+_PING_SECONDS = 20  # Binance's own; a client that does not answer within as long again is gone
+_MOST_FRAME_BYTES = 65_536
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -81,6 +83,9 @@ async def serve(app: FastAPI, server: socket.socket, on_ready: Callable[[], None
         server_header=False,
         date_header=False,  # a date is the exchange's, whose clock need not be the machine's
         http=TellingProtocol,
+        ws_max_size=_MOST_FRAME_BYTES,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     running = _Server(config, on_ready)
