@@ -51,11 +51,11 @@ def serve(
         ),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="What its clock shows at first: 2025-03-01T00:00:00Z. [now]")
+        str | None, typer.Option(help="What its clock shows at first: 2025-03-01T00:00:00Z; without it, now.")
     ] = None,
     anchor: Annotated[
         str | None,
-        typer.Option(help="Wall clock's time at which its clock began; the same one keeps its place. [now]"),
+        typer.Option(help="Wall clock's time at which its clock began; the same one keeps its place; without it, now."),
     ] = None,
     anchor_file: Annotated[
         Path | None,
@@ -64,7 +64,7 @@ def serve(
     gaps: Annotated[float | None, typer.Option(help="Share of made-up minutes that are missing. [0]")] = None,
     quiet: Annotated[float | None, typer.Option(help="Share of made-up minutes without a trade. [0]")] = None,
     futures: Annotated[
-        bool | None, typer.Option("--futures/--no-futures", help="List perpetual swaps of the pairs. [yes]")
+        bool | None, typer.Option("--futures/--no-futures", help="List perpetual swaps of the pairs; without either, yes.")
     ] = None,
     events: Annotated[
         Path | None,
@@ -91,9 +91,10 @@ def serve(
         typer.Option(help="Where to write address, pid and kind of data once clients may connect."),
     ] = None,
 ) -> None:
-    r"""Serve until stopped. Without --data or --from-bus the candles are SYNTHETIC, and every answer says so.
+    """Serve until stopped. Without --data or --from-bus the candles are SYNTHETIC, and every answer says so.
 
     \b
+    Examples:
     quantbus paper-exchange serve --data ~/candles --symbols BTC/USDT,ETH/USDT
     quantbus paper-exchange serve --port 0 --ready-file paper.json
     quantbus paper-exchange serve --symbols BTC/USDT,SOL/USDT --speed 60 --gaps 0.002 --seed 7
@@ -135,9 +136,10 @@ def serve(
 def ccxt_config_command(
     url: Annotated[str, typer.Option(help="Address of the running exchange, as `serve` prints it.")],
 ) -> None:
-    r"""Print the JSON for Freqtrade's exchange.ccxt_config (ccxt's constructor takes it as well).
+    """Print the JSON for Freqtrade's exchange.ccxt_config (ccxt's constructor takes it as well).
 
     \b
+    Example:
     quantbus paper-exchange ccxt-config --url http://127.0.0.1:8711
     """
     import json
