@@ -71,8 +71,8 @@ SMALL = (
     "YAHOO_SUIUSD_1d",
 )
 
-AMBIGUOUS = ("COINMARKETCAP_USDTUSD_1d",)
-"""No list of markets says whether that is USDT/USD or USD/TUSD."""
+AMBIGUOUS = ("COINMARKETCAP_USDTUSD_1d", "YAHOO_BGBUSD_1d")
+"""No list of markets says whether that is USDT/USD or USD/TUSD, BGB/USD or BG/BUSD."""
 LONG = ("BINANCE_BTCUSDT_1m__2021Q1", "BINANCE_KITEUSDT_1m", "BINANCE_BTCUSDT_1h")
 """Judged as files; on the bus they would only take longer."""
 
@@ -99,13 +99,16 @@ def told_by(readme: Path) -> dict[str, Defects]:
     text = readme.read_text(encoding="utf-8").partition("## Mark price")[0]
     for name, line in re.findall(r"^\| `(\w+)\.parquet` (\|.*)$", text, re.MULTILINE):
         gaps = re.search(r"(\d+) gaps, (\d+) candles missing \(longest (\d+)\)", line)
+        number, missing, longest = (int(part) for part in gaps.groups()) if gaps else (0, 0, 0)
 
         def count(what: str, line: str = line) -> int:
             match = re.search(rf"(\d+) {what}", line)
             return int(match[1]) if match else 0
 
         defects = Defects(
-            *(map(int, gaps.groups()) if gaps else ()),
+            number,
+            missing,
+            longest,
             zero_volume=count("zero-volume"),
             out_of_order=count("backward steps"),
             nonpositive=count("zero/negative prices"),

@@ -16,11 +16,12 @@ from quantbus_contracts.mongo.candle_writer import AsyncCandleWriter
 from quantbus_contracts.mongo.client import AsyncConnection
 from quantbus_contracts.mongo.gaps import AsyncGapStore
 from quantbus_contracts.mongo.holes import AsyncHoleFinder
-from quantbus_contracts.schema import CandleReport
+from quantbus_contracts.schema import CandleReport, GapState
 from quantbus_contracts.symbols import Instrument
 from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.fallbacks import matched, parse_fallback
 from quantbus_services.ingestion.gaps import GapKeeper, GapRepairer, GapRules, GapWatch
+from quantbus_services.ingestion.gaps.keeper import told
 from quantbus_services.ingestion.gaps.metrics import GapMetrics
 from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.second_source import ComparingWriter, StandIn, Substitute, Tolerance
@@ -45,7 +46,8 @@ class Companions:
     async def stored(self, series: Series, start: datetime, end: datetime) -> None:
         """Note that the first source answers, and what is missing all the same."""
         await self.stand_in.recovered(series, start, end)
-        await self.watch.look(series.instrument.symbol, series.timeframe, start, end)
+        for gap in await self.watch.look(series.instrument.symbol, series.timeframe, start, end):
+            _log.warning("gap_repaired" if gap.state is GapState.REPAIRED else "gap_seen", **told(gap))
 
     async def failed(self, series: Series, error: VenueError) -> bool:
         """Let the second source stand in if it is time."""

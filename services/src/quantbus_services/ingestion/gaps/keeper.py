@@ -12,10 +12,21 @@ from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.repair import GapRepairer
 from quantbus_services.ingestion.series import Series
 
-__all__ = ["GapKeeper"]
+__all__ = ["GapKeeper", "told"]
 
 _log = structlog.get_logger(__name__)
 _AT_ONCE = 20
+
+
+def told(gap: Gap) -> dict[str, str | int]:
+    """Return what a line of the log says about a gap."""
+    return {
+        "symbol": gap.symbol,
+        "timeframe": gap.timeframe,
+        "start": gap.start.isoformat(),
+        "bars": gap.bars,
+        "state": gap.state.value,
+    }
 
 
 class GapKeeper:
@@ -67,7 +78,8 @@ class GapKeeper:
         ]
         due.sort(key=lambda item: item[1].last_attempt or item[1].first_seen)
         for series, gap in due[:_AT_ONCE]:
-            await self._repairer.repair(series, gap)
+            for row in await self._repairer.repair(series, gap):
+                _log.info("gap_asked_for", **told(row), attempts=row.attempts, note=row.note)
         asked = {series for series, _ in due[:_AT_ONCE]}
         for series, gaps in standing.items():
             self._on_standing(series, await self._broken(series) if series in asked else gaps)

@@ -23,7 +23,7 @@ from quantbus_services.ingestion.gaps.repair import GapRepairer
 from quantbus_services.ingestion.gaps.rules import GapRules
 from quantbus_services.ingestion.gaps.watch import GapWatch
 from quantbus_services.ingestion.patience import PatientSource
-from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.series import Series, is_derivative_name
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue import open_source
 from quantbus_services.ingestion.venue_clock import VenueClock
@@ -132,7 +132,12 @@ async def _repaired(
     states = BROKEN_GAPS | ({GapState.EMPTY} if query.recheck else set())
     venue = settings.venue.upper()
     source = PatientSource(
-        open_source(settings.venue, url=settings.venue_url, timeout_seconds=settings.venue_timeout_seconds),
+        open_source(
+            settings.venue,
+            url=settings.venue_url,
+            timeout_seconds=settings.venue_timeout_seconds,
+            with_derivatives=any(is_derivative_name(item.symbol) for item in found),
+        ),
         attempts=settings.retry_attempts,
         random=random.SystemRandom().random,
         on_error=_note,

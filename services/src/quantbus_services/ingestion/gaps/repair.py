@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
 from quantbus_contracts.errors import VenueError
 from quantbus_contracts.ports import AsyncCandleWriter
 from quantbus_contracts.schema import Gap, GapState
@@ -19,7 +17,6 @@ from quantbus_services.ingestion.source import CandleSource
 
 __all__ = ["GapRepairer"]
 
-_log = structlog.get_logger(__name__)
 _NEIGHBOURS = 3
 """Bars asked for on either side of a gap, so that an answer around it can be told from no answer."""
 
@@ -82,16 +79,6 @@ class GapRepairer:
             for row in rows
         ]
         await self._ledger.put(judged)
-        for row in judged:
-            _log.info(
-                "gap_asked_for",
-                series=str(series),
-                start=row.start.isoformat(),
-                bars=row.bars,
-                state=row.state.value,
-                attempts=row.attempts,
-                note=row.note,
-            )
         return judged
 
     async def _ask(self, series: Series, gap: Gap) -> _Heard:

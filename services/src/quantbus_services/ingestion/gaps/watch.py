@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
 from quantbus_contracts.mongo.holes import Hole
 from quantbus_contracts.schema import Gap, GapState
 from quantbus_contracts.timeframe import Timeframe
@@ -12,8 +10,6 @@ from quantbus_services.ingestion.gaps.ledger import Seen, reconcile, widened
 from quantbus_services.ingestion.gaps.ports import GapLedger, Holes
 
 __all__ = ["GapWatch"]
-
-_log = structlog.get_logger(__name__)
 
 
 class GapWatch:
@@ -42,14 +38,4 @@ class GapWatch:
         changed = reconcile(known, missing, Seen(symbol, timeframe, self._seen_by, self._now()))
         if changed:
             await self._ledger.put(changed)
-        for gap in changed:
-            event = "gap_repaired" if gap.state is GapState.REPAIRED else "gap_seen"
-            _log.warning(
-                event,
-                symbol=symbol,
-                timeframe=timeframe.name,
-                start=gap.start.isoformat(),
-                bars=gap.bars,
-                state=gap.state.value,
-            )
         return changed
