@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -237,3 +238,20 @@ def test_the_plain_functions_connect_as_the_environment_says(
     )
     found = quantbus_contracts.get_market_data(BTC, *day, ["close"], "1h", made_from="1m", as_="arrow")
     assert found.num_rows == 24
+
+
+def test_a_snapshot_is_the_same_until_a_bar_is_corrected(connection: Connection, tmp_path: Path) -> None:
+    data, writer = MarketData(connection), CandleWriter(connection)
+    writer.write_bars(ETH, DAY, "test", bars(60, DAY, start=START - timedelta(days=700)))
+    asked = (ETH, "20200101", "20250101")
+    first = data.snapshot(*asked, folder=tmp_path)
+    assert_frame_equal(first.table(), data.get_crypto_market_data(*asked))
+    BlockSealer(connection).seal(ETH, DAY)
+    assert data.snapshot(*asked, folder=tmp_path) == first  # from blocks now
+    corrected = bars(60, DAY, start=START - timedelta(days=700))[7]
+    writer.write_bars(ETH, DAY, "test", [(*corrected[:4], corrected[4] + 0.5, corrected[5])])
+    second = data.snapshot(*asked, folder=tmp_path)
+    assert second.snapshot_id != first.snapshot_id
+    assert second.table()["close"].iloc[7] == first.table()["close"].iloc[7] + 0.5
+    assert (connection.settings.home / "snapshots" / first.snapshot_id).exists() is False
+    assert data.snapshot(*asked).folder == connection.settings.home / "snapshots" / second.snapshot_id

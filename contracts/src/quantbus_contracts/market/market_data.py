@@ -1,18 +1,29 @@
 """`MarketData`: bars of many symbols in one call, as pandas, Arrow or polars; `AsyncMarketData` is its twin."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from quantbus_contracts.bar_arrays import FIELDS
 from quantbus_contracts.market.query import Form, MarketQuery, Moment
 from quantbus_contracts.market.reading import read, stored_symbols
-from quantbus_contracts.market.tables import known_form, table_of
+from quantbus_contracts.market.snapshots import Snapshot, save_snapshot
+from quantbus_contracts.market.tables import as_pandas, known_form, table_of
+from quantbus_contracts.mongo.bar_reader import read_bars
 from quantbus_contracts.mongo.client import AsyncConnection, Connection, connect, connect_async
 from quantbus_contracts.resample import Partial
 from quantbus_contracts.runtime.settings import MongoSettings, load_settings
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["AsyncMarketData", "MarketData"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SNAPSHOTS", "AsyncMarketData", "MarketData"]
+
+SNAPSHOTS = "snapshots"
+"""The folder of snapshots under ``QUANTBUS_HOME``."""
 
 _TIMEOUT_SECONDS = 60.0
 Symbols = str | Iterable[str]
@@ -101,6 +112,45 @@ class MarketData:
         """Answer a question that is already checked."""
         form = known_form(as_)
         return table_of(self.connection.run(read(query)), query.fields, query.timeframe, form)
+
+    def frame(
+        self, symbols: Sequence[str], timeframe: Timeframe, start: datetime, end: datetime
+    ) -> "pd.DataFrame":
+        """Return the bars that open in ``[start, end)`` as pandas; for programs, which know what they ask for.
+
+        A symbol that nobody has heard of has no bars here, and is no error.
+        """
+        parts = self.connection.run(read_bars(sorted(symbols), timeframe, start, end, FIELDS))
+        return as_pandas(parts, FIELDS, timeframe)
+
+    def snapshot(
+        self,
+        symbols: Symbols,
+        start: Moment,
+        end: Moment,
+        fields: Fields = None,
+        timeframe: str | Timeframe = "1d",
+        type: str = "crypto",  # the name under which people know it
+        *,
+        made_from: str | Timeframe | None = None,
+        partial: Partial = "drop",
+        folder: Path | None = None,
+    ) -> Snapshot:
+        """Keep the answer to a question as Parquet, under an id that follows from question and answer alone.
+
+        The arguments are those of `get_market_data`; ``folder`` is where snapshots are kept, by default
+        ``snapshots`` under ``QUANTBUS_HOME``. The same call over the same data gives the same id and writes nothing.
+        """
+        query = MarketQuery.of(
+            symbols, start, end, fields, timeframe, type, made_from=made_from, partial=partial
+        )
+        return self.take(query, folder)
+
+    def take(self, query: MarketQuery, folder: Path | None = None) -> Snapshot:
+        """Keep the answer to a question that is already checked; see `snapshot`."""
+        kept = folder or self.connection.settings.home / SNAPSHOTS
+        parts = self.connection.run(read(query))
+        return save_snapshot(query, parts, kept, now=self.connection.server_now())
 
     def symbols(self, timeframe: str | Timeframe) -> list[str]:
         """Return every symbol that has stored bars of ``timeframe``."""
