@@ -240,9 +240,11 @@ def _report(filled: "list[Filled]", as_json: bool) -> None:
     if as_json:
         console.print_json(data={"series": [item.as_dict() for item in filled]})
     else:
-        table = Table("symbol", "from", "to", *CandleReport().as_dict(), box=box.SIMPLE, pad_edge=False)
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for head in ("symbol", "from", "to", *CandleReport().as_dict()):
+            table.add_column(head, no_wrap=True)
         for item in filled:
-            ends = [f"{moment:%Y-%m-%d %H:%M}" if moment else "–" for moment in (item.first, item.last)]
+            ends = [f"{moment:%Y-%m-%d}" if moment else "–" for moment in (item.first, item.last)]
             counts = [f"{count:,}" for count in item.report.as_dict().values()]
             table.add_row(escape(item.symbol), *ends, *counts)
         console.print(table)
@@ -267,13 +269,23 @@ def _print_books(snapshots: "list[DepthSnapshot]") -> None:
     from rich.table import Table
 
     heads = ("symbol", "at", "mid", "bps", "within", "bid", "ask", "imbalance")
-    table = Table(*heads, box=box.SIMPLE, pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in heads:
+        table.add_column(name, no_wrap=True)
     for item in snapshots:
         head = [escape(item.symbol), f"{item.at:%H:%M:%S}", f"{item.mid:g}", f"{item.spread_bps:.2f}"]
         for level in item.levels:
-            depth = (f"{level.bid:,.0f}", f"{level.ask:,.0f}", f"{level.imbalance:+.2f}")
+            depth = (_short(level.bid), _short(level.ask), f"{level.imbalance:+.2f}")
             table.add_row(*head, level.within, *depth)
             head = [""] * len(head)
         if not item.levels:
             table.add_row(*head)
     Console().print(table)
+
+
+def _short(worth: float) -> str:
+    """Return an amount of money in three or so figures."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if worth >= size:
+            return f"{worth / size:.3g}{letter}"
+    return f"{worth:.3g}"

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def reasons(parsed: Parsed) -> list[str]:
 
 
 class TestFunding:
-    def read(self, *rows: dict[str, object]) -> Parsed:
+    def read(self, *rows: dict[str, Any]) -> Parsed:
         return funding_rates(rows, BTC, now=NOW, source="test")
 
     @pytest.mark.parametrize("late", [0, 7, 14, -3])
@@ -54,7 +55,7 @@ class TestFunding:
         ],
     )
     def test_a_bad_row_is_refused_with_its_reason_and_the_rest_goes_on(
-        self, row: dict[str, object], reason: str
+        self, row: dict[str, Any], reason: str
     ) -> None:
         good = {"timestamp": ms(NOW - timedelta(hours=8)), "fundingRate": -0.0001}
         parsed = self.read(row, good)
@@ -137,8 +138,8 @@ class TestOpenInterest:
 class TestBooks:
     def reduce(
         self,
-        bids: list[list[object]],
-        asks: list[list[object]],
+        bids: list[list[Any]],
+        asks: list[list[Any]],
         *,
         asked: int = 100,
         contract: Contract | None = None,
@@ -197,7 +198,7 @@ class TestBooks:
         ],
     )
     def test_what_is_no_book_is_refused(
-        self, bids: list[list[object]], asks: list[list[object]], reason: str
+        self, bids: list[list[Any]], asks: list[list[Any]], reason: str
     ) -> None:
         parsed = self.reduce(bids, asks)
         assert parsed.observations == ()
@@ -209,8 +210,8 @@ class TestBooks:
     def test_depth_only_grows_with_distance_and_imbalance_is_a_share(
         self, below: list[tuple[int, float]], above: list[tuple[int, float]], asked: int
     ) -> None:
-        bids: list[list[object]] = [[10_000.0 - step, amount] for step, amount in below]
-        asks: list[list[object]] = [[10_000.0 + step, amount] for step, amount in above]
+        bids: list[list[Any]] = [[10_000.0 - step, amount] for step, amount in below]
+        asks: list[list[Any]] = [[10_000.0 + step, amount] for step, amount in above]
         book = self.snapshot(self.reduce(bids, asks, asked=asked))
         for family in ("bps", "top"):
             levels = [level for level in book.levels if family in level.within]

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,7 @@ class TestRanking:
 
 
 def test_tickers_tell_the_turnover_or_what_it_is_made_of() -> None:
-    tickers = {
+    tickers: dict[str, dict[str, Any]] = {
         "BTC/USDT": {"quoteVolume": 10.0, "baseVolume": 1.0, "last": 99.0},
         "ETH/USDT": {"quoteVolume": None, "baseVolume": 2.0, "vwap": 3.0, "last": 4.0},
         "USDC/USDT": {"quoteVolume": None, "baseVolume": 2.0},

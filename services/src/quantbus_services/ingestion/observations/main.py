@@ -243,7 +243,7 @@ def import_files(
         store, clock = ObservationStore(connection), SystemClock()
         filled = []
         for path in paths:
-            result = Filled(kind, str(path))
+            result = Filled(kind, path.name)
             try:
                 parsed = read_observations(
                     path, kind, _Names(names, venue).swap, source=f"file:{path.name}"[:64], clock=clock
