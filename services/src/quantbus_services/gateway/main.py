@@ -18,6 +18,7 @@ from quantbus_contracts.mongo.signal_pages import AsyncSignalPages
 from quantbus_contracts.mongo.signal_reader import AsyncSignalReader
 from quantbus_contracts.mongo.strategies import AsyncStrategyStore
 from quantbus_contracts.runtime.metrics import new_registry
+from quantbus_contracts.runtime.serving import announced, listen, serve_app, url_of
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.gateway.app import create_app
 from quantbus_services.gateway.gate import Gate
@@ -27,7 +28,6 @@ from quantbus_services.gateway.metrics import GatewayMetrics
 from quantbus_services.gateway.parts import Parts
 from quantbus_services.gateway.publishing import Publisher
 from quantbus_services.gateway.pulse import Pulse
-from quantbus_services.gateway.server import announced, listen, serve_app, url_of
 from quantbus_services.gateway.settings import GatewaySettings
 
 __all__ = ["assembled", "serve"]
@@ -35,6 +35,7 @@ __all__ = ["assembled", "serve"]
 _log = structlog.get_logger(__name__)
 _VERSION = version("quantbus-services")
 _PULSE_SECONDS = 5.0
+_LAST_REQUESTS_SECONDS = 3
 
 
 async def serve(settings: GatewaySettings, mongo: MongoSettings) -> int:
@@ -45,7 +46,8 @@ async def serve(settings: GatewaySettings, mongo: MongoSettings) -> int:
             with announced(settings.ready_file, url, parts.pulse.became_ready):
                 _log.info("serving", url=url)
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(serve_app(create_app(parts, version=_VERSION), listening))
+                    app = create_app(parts, version=_VERSION)
+                    group.create_task(serve_app(app, listening, last_requests_seconds=_LAST_REQUESTS_SECONDS))
                     group.create_task(parts.pulse.run(_PULSE_SECONDS))
     return 0
 

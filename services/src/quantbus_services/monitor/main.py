@@ -1,7 +1,6 @@
 """The composition root: settings, metrics, clock, bus, bot, checks, loop, server."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.mongo.client import AsyncConnection, connect_async
 from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
 from quantbus_contracts.runtime.metrics import new_registry
+from quantbus_contracts.runtime.serving import announced, listen, serve_app, url_of
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
@@ -24,7 +24,6 @@ from quantbus_services.monitor.freqtrade_api import FreqtradeApi
 from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.runner import Runner
-from quantbus_services.monitor.server import address_of, bind, ready_file, serve_app
 from quantbus_services.monitor.settings import MonitorSettings
 from quantbus_services.monitor.status import Status
 from quantbus_services.monitor.stored_view import StoredView
@@ -34,6 +33,7 @@ __all__ = ["check_once", "serve"]
 _log = structlog.get_logger(__name__)
 _VERSION = version("quantbus-services")
 _BUS_TIMEOUT_SECONDS = 3.0
+_LAST_REQUESTS_SECONDS = 1
 _STUCK_AFTER = timedelta(seconds=60)
 
 
@@ -47,17 +47,16 @@ class _Parts:
 
 async def serve(settings: MonitorSettings, mongo: MongoSettings) -> int:
     """Watch and answer until cancelled."""
-    with bind(settings.host, settings.port) as bound:
-        address = address_of(bound)
+    with listen(settings.host, settings.port) as listening:
+        url = url_of(listening)
         async with _assembled(settings, mongo, beating=True) as parts:
             app = create_app(
                 parts.board, parts.registry, parts.clock, stuck_after=_STUCK_AFTER, version=_VERSION
             )
-            content: dict[str, object] = {"url": address, "pid": os.getpid()}
-            with ready_file(settings.ready_file, content, parts.board.became_ready):
-                _log.info("serving", url=address)
+            with announced(settings.ready_file, url, parts.board.became_ready):
+                _log.info("serving", url=url)
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(serve_app(app, bound))
+                    group.create_task(serve_app(app, listening, last_requests_seconds=_LAST_REQUESTS_SECONDS))
                     group.create_task(parts.runner.run(timedelta(seconds=settings.interval_seconds)))
     return 0
 
