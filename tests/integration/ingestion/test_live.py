@@ -156,7 +156,7 @@ def test_an_outage_of_exchange_and_database_leaves_no_gap(running: list[Running]
         opened = MINUTE.floor(connection.server_now())
         await_bar(connection, opened, live, seconds=100)
         assert_whole(connection, first - timedelta(hours=2), opened)
-        assert "cycle_failed" in live.log.read_text()
+        assert "series_failed" in live.log.read_text()
         assert live.stop() < 2.0
     finally:
         os.kill(server.pid, signal.SIGCONT)

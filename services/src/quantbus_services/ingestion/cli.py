@@ -197,7 +197,7 @@ def live(
       quantbus ingest live --symbols BTC/USDT,ETH/USDT --timeframes 1m --metrics-port 9101
       quantbus ingest live --symbols BTC/USDT --fallback OKX:BTCUSDT
     """
-    from quantbus_contracts.runtime.lifecycle import run_until_stopped
+    from quantbus_contracts.runtime.lifecycle import leave_at_once, run_until_stopped
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.main import Wanted, run_live
     from quantbus_services.ingestion.series import comma_list
@@ -215,7 +215,7 @@ def live(
     mongo = load_settings(MongoSettings)
     _configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
-    raise typer.Exit(run_until_stopped(lambda: run_live(wanted, settings, mongo)))
+    leave_at_once(run_until_stopped(lambda: run_live(wanted, settings, mongo)))
 
 
 def _configure_logging() -> None:

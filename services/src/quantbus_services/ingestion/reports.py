@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -97,26 +98,20 @@ def backfill_json(filled: Sequence[Filled]) -> dict[str, Any]:
 
 
 def backfill_table(filled: Sequence[Filled]) -> Table:
-    """Return one line for each series, and the totals."""
+    """Return one line for each series, and the totals; fits a terminal of 80 columns."""
     rows = [_figures(item) for item in filled]
-    table = Table(title="backfill", show_footer=len(rows) > 1)
+    table = Table(title="backfill", show_footer=len(rows) > 1, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("series", f"{len(rows)} series", no_wrap=True)
-    names = ("wanted", "had", *_HEADINGS, "absent")
-    for position, name in enumerate(names):
-        table.add_column(name, f"{sum(row[position] for row in rows):,}", justify="right")
-    table.add_column("bars/s", justify="right")
+    for position, name in enumerate(("wanted", "had", "inserted", "updated", "refused", "absent")):
+        table.add_column(name, f"{sum(row[position] for row in rows):,}", justify="right", no_wrap=True)
     for item, row in zip(filled, rows, strict=True):
-        speed = f"{item.report.inserted / item.seconds:,.0f}" if item.report.inserted and item.seconds else ""
         table.add_row(
-            str(item.series),
-            *(f"{figure:,}" for figure in row),
-            speed,
-            style="red" if item.error else None,
+            str(item.series), *(f"{figure:,}" for figure in row), style="red" if item.error else None
         )
     return table
 
 
 def _figures(item: Filled) -> tuple[int, ...]:
     report = item.report
-    counts = (report.inserted, report.updated, report.unchanged, report.rejected)
+    counts = (report.inserted, report.updated, report.rejected)
     return (item.wanted, item.present_before, *counts, item.absent)
