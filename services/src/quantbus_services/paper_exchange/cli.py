@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantbus_services.paper_exchange import options
 from quantbus_services.paper_exchange.accounts.cli import app as accounts_app
 from quantbus_services.paper_exchange.faults.cli import app as faults_app
 
@@ -22,74 +22,29 @@ app.add_typer(faults_app, name="faults")
 
 @app.command()
 def serve(
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one. [8711]")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on. [127.0.0.1]")] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(help="Parquet file or folder of them to replay; may be given again.")
-    ] = None,
-    from_bus: Annotated[
-        bool, typer.Option("--from-bus", help="Replay the candles stored in MongoDB.")
-    ] = False,
-    symbols: Annotated[str | None, typer.Option(help="Pairs to list: BTC/USDT,ETH/USDT.")] = None,
-    venue: Annotated[
-        str | None, typer.Option(help="Exchange whose recordings are replayed. [BINANCE]")
-    ] = None,
-    timeframe: Annotated[
-        str | None, typer.Option(help="Bars to replay; coarser ones are built. [1m]")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of what is made up: bars, basis, open interest. [1]")
-    ] = None,
-    history: Annotated[
-        str | None,
-        typer.Option(help="How much lies behind now at the start, such as 36h or 10d. [2d; made up: 30d]"),
-    ] = None,
-    speed: Annotated[
-        float | None,
-        typer.Option(
-            help="How fast the exchange's clock runs; at 60 a minute's bar closes every second. [1]"
-        ),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="What its clock shows at first: 2025-03-01T00:00:00Z; without it, now.")
-    ] = None,
-    anchor: Annotated[
-        str | None,
-        typer.Option(help="Wall clock's time at which its clock began; the same one keeps its place; without it, now."),
-    ] = None,
-    anchor_file: Annotated[
-        Path | None,
-        typer.Option(help="Keep the first start's anchor here, and go on from it after a restart."),
-    ] = None,
-    gaps: Annotated[float | None, typer.Option(help="Share of made-up minutes that are missing. [0]")] = None,
-    quiet: Annotated[float | None, typer.Option(help="Share of made-up minutes without a trade. [0]")] = None,
-    futures: Annotated[
-        bool | None, typer.Option("--futures/--no-futures", help="List perpetual swaps of the pairs; without either, yes.")
-    ] = None,
-    events: Annotated[
-        Path | None,
-        typer.Option(help="JSON list of market events: listing, delisting, removal, rename, tick change."),
-    ] = None,
-    accounts: Annotated[
-        bool, typer.Option("--accounts", help="Take orders of API-key accounts; see `accounts create`.")
-    ] = False,
-    account_file: Annotated[
-        Path | None, typer.Option(help="JSON list of accounts to open, with keys; implies --accounts.")
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep accounts and orders in this file over restarts; implies --accounts. [memory]"
-        ),
-    ] = None,
-    faults: Annotated[
-        list[str] | None,
-        typer.Option(help="A fault that is on from the start: 'rate_limited share=0.05'; may be given again."),
-    ] = None,
-    ready_file: Annotated[
-        Path | None,
-        typer.Option(help="Where to write address, pid and kind of data once clients may connect."),
-    ] = None,
+    context: typer.Context,
+    port: options.Port = None,
+    host: options.Host = None,
+    data: options.Data = None,
+    from_bus: options.FromBus = None,
+    symbols: options.Symbols = None,
+    venue: options.Venue = None,
+    timeframe: options.Timeframe = None,
+    seed: options.Seed = None,
+    history: options.History = None,
+    speed: options.Speed = None,
+    start: options.Start = None,
+    anchor: options.Anchor = None,
+    anchor_file: options.AnchorFile = None,
+    gaps: options.Gaps = None,
+    quiet: options.Quiet = None,
+    futures: options.Futures = None,
+    events: options.Events = None,
+    accounts: options.Accounts = None,
+    account_file: options.AccountFile = None,
+    state: options.State = None,
+    faults: options.Faults = None,
+    ready_file: options.ReadyFile = None,
 ) -> None:
     """Serve until stopped. Without --data or --from-bus the candles are SYNTHETIC, and every answer says so.
 
@@ -104,31 +59,11 @@ def serve(
     from quantbus_services.paper_exchange.main import run
     from quantbus_services.paper_exchange.settings import PaperSettings
 
-    settings = load_settings(
-        PaperSettings,
-        port=port,
-        host=host,
-        data=tuple(data) if data else None,
-        from_bus=from_bus or None,
-        symbols=symbols,
-        venue=venue,
-        timeframe=timeframe,
-        seed=seed,
-        history=history,
-        speed=speed,
-        start=start,
-        anchor=anchor,
-        anchor_file=anchor_file,
-        gaps=gaps,
-        quiet=quiet,
-        futures=futures,
-        events=events,
-        accounts=accounts or None,
-        account_file=account_file,
-        state=state,
-        faults=tuple(faults) if faults else None,
-        ready_file=ready_file,
-    )
+    given = {
+        name: (tuple(value) or None) if isinstance(value, list) else value
+        for name, value in context.params.items()
+    }
+    settings = load_settings(PaperSettings, **given)
     raise typer.Exit(run(settings, _announce))
 
 

@@ -19,6 +19,7 @@ _QUEUE = 1_000
 _REASON_BYTES = 123
 _POLICY_VIOLATION = 1008
 _GOING_AWAY = 1001
+_INTERNAL_ERROR = 1011
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,17 @@ class StreamHub:
             client.drop(_GOING_AWAY, reason)
 
     async def _run(self) -> None:
-        while self._clients:
-            try:
+        try:
+            while self._clients:
                 self.read_once()
-            except Exception:  # noqa: BLE001  # logged; one failed reading must not silence every client for good
-                _log.exception("stream_reading_failed")
-            await asyncio.sleep(_EVERY_SECONDS)
-        self._marks.clear()
+                await asyncio.sleep(_EVERY_SECONDS)
+        except Exception as error:
+            _log.exception("stream_reading_failed")
+            for client in tuple(self._clients):
+                client.drop(_INTERNAL_ERROR, f"internal error: {error!r}")
+            raise
+        finally:
+            self._marks.clear()
 
     def read_once(self) -> None:
         """Read every stream once and offer what is new."""
