@@ -25,10 +25,8 @@ class Clearing(Protocol):
         """Set aside what an order needs, or refuse it; ``matches`` are what it takes at once."""
         ...
 
-    def affordable(
-        self, account: Account, order: Order, matches: Sequence[Match], step: Decimal
-    ) -> list[Match]:
-        """Return the part of ``matches`` that the account may have; amounts are multiples of ``step``."""
+    def affordable(self, account: Account, order: Order, matches: Sequence[Match], at_ms: int) -> list[Match]:
+        """Return the part of ``matches`` that the account may have."""
         ...
 
     def fill(self, account: Account, order: Order, match: Match, *, is_maker: bool, at_ms: int) -> Fill:

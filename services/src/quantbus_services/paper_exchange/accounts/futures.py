@@ -49,26 +49,27 @@ class FuturesClearing:
         """
         if _only_closes(order) and not self._reducible(account, order):
             raise Refusal(-2022, "ReduceOnly Order is rejected.")
-        price = order.price or (matches[0].price if matches else ZERO)
+        price = max(order.price, _mean_price(matches))
         if _only_closes(order) or not price:
             return
         others = [one for one in self._orders(account) if one.number != order.number]
-        priced = order if order.price else order.model_copy(update={"price": price})
+        priced = order.model_copy(update={"price": price, "is_conditional": False})
         needed = order_margin(account, [*others, priced]) - order_margin(account, others)
         if not needed:
             return
+        worth = (abs(_position(account, order).amount) + order.amount) * price
+        leverage = account.setting(order.symbol).leverage
+        if worth > self.most_notional(order.symbol, leverage, now_ms):
+            raise Refusal(-2027, "Exceeded the maximum allowable position at current leverage.")
         fee = fee_of(order.amount * price, account.futures_rates.taker)
         if needed + fee > self.margins(account, order.quote, now_ms, without=order).available:
             raise Refusal(-2019, "Margin is insufficient.")
 
-    def affordable(
-        self, account: Account, order: Order, matches: Sequence[Match], step: Decimal
-    ) -> list[Match]:
-        """Return the part of ``matches`` that an order may take which can only close."""
+    def affordable(self, account: Account, order: Order, matches: Sequence[Match], at_ms: int) -> list[Match]:
+        """Return the part of ``matches`` that closes a position, or for whose opening there is a margin."""
         if not _only_closes(order):
-            return list(matches)
-        left = self._reducible(account, order)
-        kept = []
+            return list(matches) if self._has_margin(account, order, matches, at_ms) else []
+        left, kept = self._reducible(account, order), []
         for match in matches:
             amount = min(match.amount, left)
             if amount > 0:
@@ -210,9 +211,20 @@ class FuturesClearing:
 
     def _cover(self, account: Account, what: tuple[str, str], at_ms: int) -> None:
         # A price that leapt over a liquidation may cost more than there is; the venue bears the rest.
-        lacking = -account.wallet.get(what[1], ZERO)
+        isolated = sum((one.margin for one in account.held() if one.asset == what[1]), ZERO)
+        lacking = isolated - account.wallet.get(what[1], ZERO)
         if lacking > 0:
             self.book(account, what, "INSURANCE_CLEAR", lacking, at_ms)
+
+    def _has_margin(self, account: Account, order: Order, matches: Sequence[Match], at_ms: int) -> bool:
+        """Tell whether the margin is there; a maker's may have been lost since its order was accepted."""
+        amount = sum((match.amount for match in matches), ZERO)
+        opens, price = opening_amount(_position(account, order), order.side, amount), _mean_price(matches)
+        if not opens:
+            return True
+        sums = self.margins(account, order.quote, at_ms)
+        spare = sums.cross_wallet + sums.cross_profit - sums.cross_initial
+        return opens * price / account.setting(order.symbol).leverage <= spare
 
     @staticmethod
     def _reducible(account: Account, order: Order) -> Decimal:
@@ -248,6 +260,11 @@ class FuturesClearing:
 
 def _position(account: Account, order: Order) -> Position:
     return account.position(order.symbol, order.quote, order.position_side)
+
+
+def _mean_price(matches: Sequence[Match]) -> Decimal:
+    amount = sum((match.amount for match in matches), ZERO)
+    return sum((match.cost for match in matches), ZERO) / amount if amount else ZERO
 
 
 def _only_closes(order: Order) -> bool:

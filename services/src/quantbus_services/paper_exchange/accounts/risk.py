@@ -90,10 +90,10 @@ class Risk:
         for order in self._ledger.open_orders("futures", listing.name):
             if order.account == account.name:
                 self._trading.end(order, Status.EXPIRED, step.time_ms)
-        margin = position.margin
+        margin, before = position.margin, account.wallet.get(position.asset, ZERO)
         fill = self._close(account, position, listing, step, f"autoclose-{step.time_ms}")
         if account.setting(listing.name).is_isolated:
-            rest = fill.fee - fill.realised - margin
+            rest = before - margin - account.wallet[position.asset]
             what = listing.name, position.asset
             self._clearing.book(account, what, "INSURANCE_CLEAR", rest, step.time_ms, fill.number)
 

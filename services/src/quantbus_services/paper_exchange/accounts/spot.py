@@ -35,9 +35,7 @@ class SpotClearing:
         balance.locked += cost
         order.locked = cost
 
-    def affordable(
-        self, account: Account, order: Order, matches: Sequence[Match], step: Decimal
-    ) -> list[Match]:
+    def affordable(self, account: Account, order: Order, matches: Sequence[Match], at_ms: int) -> list[Match]:
         """Return all of ``matches``: what they cost has been reserved."""
         return list(matches)
 

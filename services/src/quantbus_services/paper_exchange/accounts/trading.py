@@ -62,10 +62,8 @@ class Trading:
                 raise _would_take(request)
             if request.quote_amount:
                 order.amount = sum((match.amount for match in matches), ZERO)
-            if request.time_in_force == "FOK" and _sum(matches) < order.amount:
-                matches = []
             board.clearing.reserve(account, order, matches, now_ms)
-            self._execute(account, order, listing, matches, now_ms)
+            self._execute(account, order, matches, now_ms)
         self._ledger.note(order)
         self._ledger.note(account)
         return order
@@ -112,7 +110,7 @@ class Trading:
             # An order that was started by this step has had its chance in the book.
             if price is None or left <= 0 or order.triggered_ms == at_ms:
                 continue
-            left -= self._make(order, listing, Match(price, min(left, order.remaining)), at_ms)
+            left -= self._make(order, Match(price, min(left, order.remaining)), at_ms)
 
     def _check_standing(self, account: Account, request: OrderRequest) -> None:
         earlier = request.client_id and self._ledger.by_client_id(
@@ -157,7 +155,8 @@ class Trading:
         )
 
     def _takes(self, order: Order, listing: Listing, now_ms: int) -> list[Match]:
-        return take(
+        """Return what an order takes from the book at once; nothing if all of it is wanted and not there."""
+        matches = take(
             self._boards[order.board].levels(listing, order.side, now_ms),
             order.side,
             amount=order.remaining,
@@ -165,13 +164,12 @@ class Trading:
             worth=order.quote_amount,
             step=step_of(listing.amount_decimals),
         )
+        return [] if order.time_in_force == "FOK" and _sum(matches) < order.remaining else matches
 
-    def _execute(
-        self, account: Account, order: Order, listing: Listing, matches: list[Match], now_ms: int
-    ) -> None:
+    def _execute(self, account: Account, order: Order, matches: list[Match], now_ms: int) -> None:
         """Fill what is taken from the book; the rest waits if it may."""
         clearing = self._boards[order.board].clearing
-        for match in clearing.affordable(account, order, matches, step_of(listing.amount_decimals)):
+        for match in clearing.affordable(account, order, matches, now_ms):
             clearing.fill(account, order, match, is_maker=False, at_ms=now_ms)
         order.updated_ms = now_ms
         if order.amount and not order.remaining:
@@ -183,10 +181,10 @@ class Trading:
         elif order.filled:
             order.status = Status.PARTIALLY_FILLED
 
-    def _make(self, order: Order, listing: Listing, match: Match, at_ms: int) -> Decimal:
+    def _make(self, order: Order, match: Match, at_ms: int) -> Decimal:
         """Fill a waiting order; return how much it was given."""
         account, clearing = self._ledger.accounts[order.account], self._boards[order.board].clearing
-        given = clearing.affordable(account, order, [match], step_of(listing.amount_decimals))
+        given = clearing.affordable(account, order, [match], at_ms)
         if not given:
             self.end(order, Status.EXPIRED, at_ms)
             return ZERO
@@ -206,7 +204,7 @@ class Trading:
         if order.is_conditional:
             self._place_child(account, order, at_ms)
         else:
-            self._execute(account, order, listing, self._takes(order, listing, at_ms), at_ms)
+            self._execute(account, order, self._takes(order, listing, at_ms), at_ms)
         self._ledger.note(order)
         self._ledger.note(account)
 
