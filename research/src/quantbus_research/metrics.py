@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from quantbus_contracts.runtime.metrics import DELAY_BUCKETS
+from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, published_signals
 
 __all__ = ["WorkerMetrics"]
 
@@ -12,20 +12,15 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register every collector."""
-        self.signals_published = Counter(
-            "quantbus_signals_published",
-            "Signals handed to the bus, by what became of them.",
-            ["outcome"],
-            registry=registry,
-        )
+        self.signals_published = published_signals(registry)
         self.publish_delay = Histogram(
-            "quantbus_signal_publish_delay_seconds",
+            "quantbus_research_publish_delay_seconds",
             "From bar close to the bus's confirmation of that bar's live signals.",
             buckets=DELAY_BUCKETS,
             registry=registry,
         )
         self.last_signal = Gauge(
-            "quantbus_signal_last_timestamp_seconds",
+            "quantbus_research_last_publish_timestamp_seconds",
             "When the strategy last published a live signal (Unix time).",
             ["strategy_id"],
             registry=registry,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from quantbus_contracts.schema import Candle, PublishReport, PublishRun, Signal, Strategy
+from quantbus_contracts.schema import Candle, Gap, PublishReport, PublishRun, Signal, Strategy
 from quantbus_contracts.testing import FakeCandleStore, FakeSignalStore, FakeStrategyStore, FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.registry import ModelRegistry
@@ -48,6 +48,22 @@ class FakeSink:
 
 
 @dataclass
+class FakeGaps:
+    """What is known about gaps, in memory."""
+
+    known: list[Gap] = field(default_factory=list)
+
+    def find(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> list[Gap]:
+        return [gap for gap in self.known if (gap.symbol, gap.timeframe) == (symbol, timeframe.name)]
+
+
+@dataclass
 class World:
     """The surroundings of a session, all of them in the test's hands."""
 
@@ -56,6 +72,7 @@ class World:
     candles: FakeCandleStore
     signals: FakeSignalStore
     sink: FakeSink
+    gaps: FakeGaps
     panel: pd.DataFrame
     coming: dict[datetime, list[Candle]]
     """Bars that are not stored yet, by open time."""
@@ -104,6 +121,7 @@ def make_world(home: Path, *, bars: int, recipe: Recipe | None = None, total: in
     clock = FrozenClock(now)
     signals = FakeSignalStore(clock=clock)
     sink = FakeSink(signals)
+    gaps = FakeGaps()
 
     def frames(symbols: Sequence[str], timeframe: Timeframe, start: datetime, end: datetime) -> pd.DataFrame:
         store.last_open_time(symbols[0], timeframe)  # fails where the store is down
@@ -115,10 +133,12 @@ def make_world(home: Path, *, bars: int, recipe: Recipe | None = None, total: in
         recipe=recipe or make_recipe(),
         frames=frames,
         candles=store,
+        gaps=gaps,
         history=signals,
         sink=sink,
         registry=ModelRegistry(home / "models"),
+        snapshots=home / "snapshots",
         clock=clock,
     )
-    world = World(session, clock, store, signals, sink, panel, coming)
+    world = World(session, clock, store, signals, sink, gaps, panel, coming)
     return world

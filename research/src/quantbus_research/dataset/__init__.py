@@ -1,6 +1,13 @@
 """Dataset: panels from the bus, splits by time, and the table a model is fitted on."""
 
-from quantbus_research.dataset.panel import FrameSource, data_hash, has_unbroken_history, load_panel
+from quantbus_research.dataset.panel import (
+    FrameSource,
+    has_unbroken_history,
+    keep_panel,
+    load_panel,
+    panel_query,
+    snapshot_id,
+)
 from quantbus_research.dataset.splits import Split, split_by_time
 from quantbus_research.dataset.training import TooFewBars, TrainingTable, build_table, require_history
 
@@ -10,9 +17,11 @@ __all__ = [
     "TooFewBars",
     "TrainingTable",
     "build_table",
-    "data_hash",
     "has_unbroken_history",
+    "keep_panel",
     "load_panel",
+    "panel_query",
     "require_history",
+    "snapshot_id",
     "split_by_time",
 ]

@@ -1,16 +1,18 @@
-"""Loads a panel: the closed bars of several symbols as one frame."""
+"""Loads a panel: the closed bars of several symbols as one frame; names it, and keeps it as a snapshot."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from quantbus_contracts.bar_arrays import BarArrays
+from quantbus_contracts.market import MarketQuery, meta_of, save_snapshot
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["FrameSource", "data_hash", "has_unbroken_history", "load_panel"]
+__all__ = ["FrameSource", "has_unbroken_history", "keep_panel", "load_panel", "panel_query", "snapshot_id"]
 
 FrameSource = Callable[[Sequence[str], Timeframe, datetime, datetime], pd.DataFrame]
 """``(symbols, timeframe, start, end)`` → the bars that open in ``[start, end)``, by (symbol, datetime)."""
@@ -31,10 +33,18 @@ def load_panel(
     DataFrame
         Columns open, high, low, close, volume; index (symbol, datetime = bar open time, UTC), sorted.
     """
+    query = panel_query(instruments, timeframe, as_of=as_of, bars=bars)
+    return source(query.symbols, timeframe, query.start, query.end)
+
+
+def panel_query(
+    instruments: Sequence[Instrument], timeframe: Timeframe, *, as_of: datetime, bars: int
+) -> MarketQuery:
+    """Return the question that `load_panel` asks."""
     newest = timeframe.last_closed(as_of)
     start = newest - (bars - 1) * timeframe.delta
-    symbols = sorted(instrument.symbol for instrument in instruments)
-    return source(symbols, timeframe, start, newest + timeframe.delta)
+    symbols = [instrument.symbol for instrument in instruments]
+    return MarketQuery.of(symbols, start, newest + timeframe.delta, timeframe=timeframe)
 
 
 def has_unbroken_history(panel: pd.DataFrame, timeframe: Timeframe, bars: int) -> pd.Series:
@@ -45,13 +55,24 @@ def has_unbroken_history(panel: pd.DataFrame, timeframe: Timeframe, bars: int) -
     return (opened - earlier) == (bars - 1) * timeframe.delta
 
 
-def data_hash(panel: pd.DataFrame) -> str:
-    """Return a SHA-256 of the panel's symbols, times and values; equal data gives an equal hash."""
-    digest = hashlib.sha256()
-    symbols = panel.index.get_level_values(0)
-    times = pd.DatetimeIndex(panel.index.get_level_values(1))
-    digest.update("\n".join(symbols.astype(str)).encode())
-    digest.update(times.as_unit("ms").asi8.astype("<i8").tobytes())
-    for name in ("open", "high", "low", "close", "volume"):
-        digest.update(np.ascontiguousarray(panel[name].to_numpy(), dtype="<f8").tobytes())
-    return digest.hexdigest()
+def snapshot_id(panel: pd.DataFrame, query: MarketQuery) -> str:
+    """Return the id that a snapshot of the question has, whose answer the panel is; see `keep_panel`."""
+    return meta_of(query, _parts_of(panel, query)).snapshot_id
+
+
+def keep_panel(panel: pd.DataFrame, query: MarketQuery, folder: Path, *, now: datetime) -> pd.DataFrame:
+    """Keep the panel as a snapshot under ``folder``, and return what stands there: what is learnt from can be had again.
+
+    `quantbus_contracts.market.MarketData.take` of the same question over the same bars gives the same id.
+    """
+    held: pd.DataFrame = save_snapshot(query, _parts_of(panel, query), folder, now=now).table()
+    return held
+
+
+def _parts_of(panel: pd.DataFrame, query: MarketQuery) -> dict[str, BarArrays]:
+    parts = {symbol: BarArrays.empty(query.fields) for symbol in query.symbols}
+    for symbol, part in panel.groupby(level=0):
+        times = pd.DatetimeIndex(part.index.get_level_values(1)).as_unit("ms").asi8
+        columns = {name: part[name].to_numpy(dtype=np.float64) for name in query.fields}
+        parts[str(symbol)] = BarArrays(times, columns)
+    return parts

@@ -26,6 +26,8 @@ class View:
     close: float | None = None
     degraded: str | None = None
     """Why the score is worth less than usual, or missing."""
+    open_gap: bool = True
+    """Whether some of the missing bars may exist; the venue is known to have none of them otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def decide(
         return Verdict(view, "exit_long", f"held for {_bars(held)}")
     if view.score is None:
         return Verdict(view, None, view.degraded or "no score")
-    if view.degraded and policy.on_gap == "skip":
+    if view.degraded and (policy.on_gap == "skip" or (policy.on_gap == "skip_open" and view.open_gap)):
         return Verdict(view, None, f"skipped: {view.degraded}")
     bounds = thresholds_of(policy, view.recent_scores)
     if held is not None:

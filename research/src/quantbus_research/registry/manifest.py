@@ -20,7 +20,8 @@ class DataSpan(BaseModel):
     last_open_time: datetime
     bars: Mapping[str, int]
     """By symbol."""
-    sha256: str
+    snapshot_id: str
+    """Of the bars themselves, which lie under ``snapshots`` beside the models."""
 
 
 class Manifest(BaseModel):
@@ -49,6 +50,6 @@ def model_id_of(
     *, training_hash: str, data: DataSpan, factors: Mapping[str, str], code_version: str, library: str
 ) -> str:
     """Name a model by all that decides what it becomes; the same inputs give the same id."""
-    meaning = [training_hash, data.sha256, dict(factors), code_version, library]
+    meaning = [training_hash, data.snapshot_id, dict(factors), code_version, library]
     digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
     return f"{data.last_open_time:%Y%m%dT%H%M}-{digest[:12]}"

@@ -152,8 +152,9 @@ class PolicySettings(_Group):
     """Leave after so many bars, whatever the score says."""
     max_flat_bars: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """Enter after so many bars without a position, even against the model. For demonstrations."""
-    on_gap: Literal["publish_degraded", "skip"] = "publish_degraded"
-    """Bars missing inside the look-back: publish and say so, or let this pair's bar pass."""
+    on_gap: Literal["publish_degraded", "skip_open", "skip"] = "publish_degraded"
+    """Bars missing inside the look-back: publish and say so, or let this pair's bar pass; ``skip_open`` lets it pass
+    only where some of them may exist, and publishes where the venue is known to have none."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

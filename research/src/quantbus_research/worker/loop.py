@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from quantbus_contracts.errors import ArtefactError, BusUnavailable
+from quantbus_contracts.runtime.metrics import PUBLISH_OUTCOMES
 from quantbus_contracts.schema import PublishReport
 from quantbus_research.dataset import TooFewBars
 from quantbus_research.metrics import WorkerMetrics
@@ -192,7 +193,7 @@ class BarLoop:
         self._beat(force=True, bar=inference.bar.isoformat())
 
     def _count(self, report: PublishReport) -> None:
-        for outcome in ("inserted", "revised", "unchanged", "stale", "rejected"):
+        for outcome in PUBLISH_OUTCOMES:
             self._metrics.signals_published.labels(outcome=outcome).inc(getattr(report, outcome))
 
     def _catch_up(self, bar: datetime, previous: datetime | None) -> None:

@@ -7,8 +7,11 @@ from datetime import datetime
 import pandas as pd
 
 from quantbus_contracts.errors import BusUnavailable
-from quantbus_contracts.schema import Origin, PublishReport, PublishRun, Signal
-from quantbus_research.dataset import data_hash, load_panel
+from quantbus_contracts.mongo.gap_flags import GapSource
+from quantbus_contracts.schema import GapState, Origin, PublishReport, PublishRun, Signal
+from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_research.dataset import load_panel, panel_query, snapshot_id
 from quantbus_research.factors import compute, lookback_bars
 from quantbus_research.models import Model
 from quantbus_research.publish import (
@@ -52,20 +55,15 @@ def infer(session: Session, trained: Trained, bar: datetime, *, origin: Origin, 
     """
     recipe = session.recipe
     timeframe = recipe.market.bars
-    panel = load_panel(
-        session.frames,
-        recipe.market.instruments,
-        timeframe,
-        as_of=timeframe.close_of(bar),
-        bars=_bars_to_load(recipe),
-    )
-    verdicts = tuple(
-        _judge(session, view, bar, origin) for view in views_of(panel, trained.model, recipe, bar)
-    )
+    instruments, closed, bars = recipe.market.instruments, timeframe.close_of(bar), _bars_to_load(recipe)
+    panel = load_panel(session.frames, instruments, timeframe, as_of=closed, bars=bars)
+    asked = panel_query(instruments, timeframe, as_of=closed, bars=bars)
+    views = views_of(panel, trained.model, recipe, bar, session.gaps)
+    verdicts = tuple(_judge(session, view, bar, origin) for view in views)
     provenance = Provenance(
         model_id=trained.manifest.model_id,
         model_hash=trained.manifest.model_sha256,
-        snapshot_id=data_hash(panel),
+        snapshot_id=snapshot_id(panel, asked),
         code_version=trained.manifest.code_version,
     )
     said = to_signals(
@@ -84,7 +82,7 @@ def infer(session: Session, trained: Trained, bar: datetime, *, origin: Origin, 
     return Inference(bar, origin, verdicts, tuple(signals), report, run)
 
 
-def views_of(panel: pd.DataFrame, model: Model, recipe: Recipe, bar: datetime) -> list[View]:
+def views_of(panel: pd.DataFrame, model: Model, recipe: Recipe, bar: datetime, gaps: GapSource) -> list[View]:
     """Return what is known of each pair of the recipe when the bar that opened at ``bar`` has closed."""
     features = compute(panel, recipe.factors.names).dropna()
     scores = pd.Series(2.0 * model.predict(features) - 1.0, index=features.index)
@@ -92,7 +90,7 @@ def views_of(panel: pd.DataFrame, model: Model, recipe: Recipe, bar: datetime) -
     closes = {str(symbol): part.droplevel(0) for symbol, part in panel["close"].groupby(level=0)}
     nothing = pd.Series(dtype="float64")
     return [
-        _view(item.pair, by_symbol.get(item.symbol, nothing), closes.get(item.symbol, nothing), recipe, bar)
+        _view(item, by_symbol.get(item.symbol, nothing), closes.get(item.symbol, nothing), recipe, bar, gaps)
         for item in recipe.market.instruments
     ]
 
@@ -102,7 +100,10 @@ def _bars_to_load(recipe: Recipe) -> int:
     return 2 * lookback_bars(recipe.factors.names) + (recipe.policy.calibration_bars or 1)
 
 
-def _view(pair: str, scores: pd.Series, closes: pd.Series, recipe: Recipe, bar: datetime) -> View:
+def _view(
+    item: Instrument, scores: pd.Series, closes: pd.Series, recipe: Recipe, bar: datetime, gaps: GapSource
+) -> View:
+    pair = item.pair
     opened = pd.Timestamp(bar)
     if opened not in closes.index:
         return View(pair, score=None, degraded="the bar is missing")
@@ -117,14 +118,38 @@ def _view(pair: str, scores: pd.Series, closes: pd.Series, recipe: Recipe, bar: 
         )
     first = opened - (needed - 1) * recipe.market.bars.delta
     missing = needed - int((closes.index >= first).sum())
+    confirmed = (
+        _confirmed(gaps, item, recipe.market.bars, first, pd.DatetimeIndex(closes.index)) if missing else 0
+    )
     newest = scores.tail(recipe.policy.calibration_bars or 1)
     return View(
         pair,
         score=float(scores[opened]),
         recent_scores=tuple(float(score) for score in newest),
         close=close,
-        degraded=f"{missing} of the last {needed} bars are missing" if missing else None,
+        degraded=_told(missing, needed, confirmed) if missing else None,
+        open_gap=missing > confirmed,
     )
+
+
+def _confirmed(
+    gaps: GapSource, item: Instrument, timeframe: Timeframe, first: pd.Timestamp, there: pd.DatetimeIndex
+) -> int:
+    """Count the bars since ``first`` that are not there and that the venue is known not to have."""
+    last = there.max().to_pydatetime()
+    known = gaps.find(item.symbol, timeframe, first.to_pydatetime(), last)
+    empty = {
+        moment
+        for gap in known
+        if gap.state is GapState.EMPTY
+        for moment in timeframe.range(max(gap.start, first.to_pydatetime()), min(gap.end, last))
+    }
+    return len(empty.difference(there.to_pydatetime()))
+
+
+def _told(missing: int, needed: int, confirmed: int) -> str:
+    told = f"{missing} of the last {needed} bars are missing"
+    return f"{told}, {confirmed} of them at the venue too" if confirmed else told
 
 
 def _judge(session: Session, view: View, bar: datetime, origin: Origin) -> Verdict:

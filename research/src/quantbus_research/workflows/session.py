@@ -1,14 +1,15 @@
 """What a run works with: its recipe, where it reads, where it publishes, where models lie, what time it is."""
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from quantbus_contracts import ports
 from quantbus_contracts.clock import Clock
+from quantbus_contracts.market import SNAPSHOTS, MarketData
 from quantbus_contracts.mongo.candle_reader import CandleReader
 from quantbus_contracts.mongo.client import Connection
-from quantbus_contracts.mongo.frames import candle_frame
+from quantbus_contracts.mongo.gap_flags import GapSource
+from quantbus_contracts.mongo.gaps import GapStore
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_research.dataset import FrameSource
 from quantbus_research.publish import SignalSink, open_sink
@@ -25,21 +26,25 @@ class Session:
     recipe: Recipe
     frames: FrameSource
     candles: ports.CandleReader
+    gaps: GapSource
     history: ports.SignalReader
     sink: SignalSink
     registry: ModelRegistry
+    snapshots: Path
+    """Where the bars are kept that models were trained on."""
     clock: Clock
 
 
 def open_session(recipe: Recipe, connection: Connection, home: Path, clock: Clock) -> Session:
-    """Return a session on the bus, with its models under ``home``."""
-    reader = CandleReader(connection)
+    """Return a session on the bus, with its models and snapshots under ``home``."""
     return Session(
         recipe=recipe,
-        frames=partial(candle_frame, reader),
-        candles=reader,
+        frames=MarketData(connection).frame,
+        candles=CandleReader(connection),
+        gaps=GapStore(connection),
         history=SignalReader(connection),
         sink=open_sink(connection, recipe.strategy_id),
         registry=ModelRegistry(home / "models"),
+        snapshots=home / SNAPSHOTS,
         clock=clock,
     )

@@ -7,12 +7,15 @@ from importlib.metadata import version
 
 import pandas as pd
 
+from quantbus_contracts.market import MarketQuery
 from quantbus_research.dataset import (
     TrainingTable,
     build_table,
-    data_hash,
+    keep_panel,
     load_panel,
+    panel_query,
     require_history,
+    snapshot_id,
     split_by_time,
 )
 from quantbus_research.evaluation import area_under_curve, hit_rate, rank_correlation
@@ -58,15 +61,11 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
     """
     recipe = session.recipe
     end = training_end(recipe, bar)
-    panel = load_panel(
-        session.frames,
-        recipe.market.instruments,
-        recipe.market.bars,
-        as_of=end,
-        bars=recipe.data.train_bars,
-    )
+    instruments, timeframe, bars = recipe.market.instruments, recipe.market.bars, recipe.data.train_bars
+    panel = load_panel(session.frames, instruments, timeframe, as_of=end, bars=bars)
     require_history(panel, recipe, end)
-    span = _span(panel, recipe)
+    asked = panel_query(instruments, timeframe, as_of=end, bars=bars)
+    span = _span(panel, asked)
     signatures = {factor.name: factor.signature for factor in select(recipe.factors.names)}
     model_id = model_id_of(
         training_hash=recipe.training_hash,
@@ -77,7 +76,8 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
     )
     if not retrain and session.registry.contains(recipe.strategy_id, model_id):
         return Trained(*session.registry.load(recipe.strategy_id, model_id), reused=True)
-    table = build_table(panel, recipe, end)
+    kept = keep_panel(panel, asked, session.snapshots, now=session.clock.now())
+    table = build_table(kept, recipe, end)
     model = LightGBMClassifier.fit(table.features, table.direction, recipe.model)
     manifest = Manifest(
         model_id=model_id,
@@ -98,14 +98,14 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
     return Trained(model, manifest, reused=False)
 
 
-def _span(panel: pd.DataFrame, recipe: Recipe) -> DataSpan:
+def _span(panel: pd.DataFrame, asked: MarketQuery) -> DataSpan:
     times = panel.index.get_level_values(1)
     return DataSpan(
-        timeframe=recipe.market.timeframe,
+        timeframe=asked.timeframe.name,
         first_open_time=times.min().to_pydatetime(),
         last_open_time=times.max().to_pydatetime(),
         bars={str(symbol): int(count) for symbol, count in panel.groupby(level=0).size().items()},
-        sha256=data_hash(panel),
+        snapshot_id=snapshot_id(panel, asked),
     )
 
 

@@ -1,16 +1,20 @@
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from quantbus_contracts.market import Snapshot
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.dataset import (
     TooFewBars,
     build_table,
-    data_hash,
     has_unbroken_history,
+    keep_panel,
     load_panel,
+    panel_query,
     require_history,
+    snapshot_id,
     split_by_time,
 )
 from quantbus_research.labels import direction
@@ -40,12 +44,29 @@ def test_a_gap_breaks_the_history_of_the_bars_after_it() -> None:
     assert list(whole[whole].index) == [*series.index[2:5], *series.index[8:]]
 
 
-def test_equal_data_hashes_equally_and_other_data_does_not() -> None:
+def test_equal_data_have_one_snapshot_id_and_other_data_another() -> None:
     panel = make_panel(20)
-    assert data_hash(panel) == data_hash(make_panel(20))
+    asked = panel_query(
+        make_recipe().market.instruments, MINUTE, as_of=START + timedelta(minutes=20), bars=20
+    )
+    assert snapshot_id(panel, asked) == snapshot_id(make_panel(20), asked)
     changed = altered(panel, BTC, START, close=float(panel["close"].iloc[0]) + 1e-9)
-    assert data_hash(changed) != data_hash(panel)
-    assert data_hash(panel.iloc[:-1]) != data_hash(panel)
+    assert snapshot_id(changed, asked) != snapshot_id(panel, asked)
+    assert snapshot_id(panel.iloc[:-1], asked) != snapshot_id(panel, asked)
+
+
+def test_a_kept_panel_is_the_panel_and_can_be_opened_by_its_id(tmp_path: Path) -> None:
+    panel = make_panel(20)
+    asked = panel_query(
+        make_recipe().market.instruments, MINUTE, as_of=START + timedelta(minutes=20), bars=20
+    )
+    kept = keep_panel(panel, asked, tmp_path, now=START)
+    columns = list(kept.columns)
+    assert kept.to_numpy().tolist() == panel[columns].to_numpy().tolist()
+    assert list(kept.index) == list(panel.index)
+    held = Snapshot.open(tmp_path / snapshot_id(panel, asked))
+    held.verify()
+    assert held.table().equals(kept)
 
 
 def test_no_training_label_reaches_into_the_validation_period() -> None:

@@ -19,7 +19,7 @@ from tests.unit.research.models.test_lightgbm_classifier import rows, settings
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 SPAN = DataSpan(
-    timeframe="1m", first_open_time=NOON, last_open_time=NOON, bars={"BINANCE:BTCUSDT": 1}, sha256="d"
+    timeframe="1m", first_open_time=NOON, last_open_time=NOON, bars={"BINANCE:BTCUSDT": 1}, snapshot_id="d"
 )
 
 
@@ -122,7 +122,7 @@ def test_an_id_follows_everything_that_decides_the_model() -> None:
     }
     plain = model_id_of(**given)
     assert plain == model_id_of(**given)
-    other = SPAN.model_copy(update={"sha256": "e"})
+    other = SPAN.model_copy(update={"snapshot_id": "e"})
     changes: tuple[dict[str, Any], ...] = (
         {"training_hash": "u"},
         {"data": other},

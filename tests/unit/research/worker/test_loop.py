@@ -62,7 +62,7 @@ def test_every_bar_is_evaluated_once_soon_after_it_closes(world: World) -> None:
     published = worker.figure("quantbus_signals_published_total", outcome="inserted")
     assert published == len(world.said("BTC/USDT")) + len(world.said("ETH/USDT"))
     assert worker.figure("quantbus_research_bars_total", outcome="evaluated") == 4
-    assert worker.figure("quantbus_signal_last_timestamp_seconds", strategy_id="demo") > 0
+    assert worker.figure("quantbus_research_last_publish_timestamp_seconds", strategy_id="demo") > 0
 
 
 def test_a_round_trip_happens_within_four_bars_whatever_the_model_thinks(tmp_path: Path) -> None:

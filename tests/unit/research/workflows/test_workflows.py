@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from quantbus_contracts.errors import ArtefactError, BusUnavailable, ConfigError
-from quantbus_contracts.schema import PublishReport
+from quantbus_contracts.schema import Gap, GapState, PublishReport
 from quantbus_research.dataset import TooFewBars, build_table
 from quantbus_research.workflows import infer, newest_bar, run_once, train, training_end, wait_for_bar
 from quantbus_research.workflows.train import validation_metrics
@@ -177,6 +177,42 @@ def test_a_gap_is_skipped_where_the_recipe_says_so(tmp_path: Path) -> None:
     run_once(world.session)
     assert world.said("BTC/USDT") == {}
     assert world.said("ETH/USDT")[BARS - 1][0] == "enter_long"
+    assert world.runs()[BARS - 1].degraded
+
+
+def confirm_empty(world: World, symbol: str, first: int, last: int) -> None:
+    world.gaps.known.append(
+        Gap(
+            symbol=symbol,
+            timeframe="1m",
+            start=START + first * MINUTE.delta,
+            end=START + (last + 1) * MINUTE.delta,
+            state=GapState.EMPTY,
+            first_seen=START,
+            source="test",
+        )
+    )
+
+
+def test_a_gap_that_the_venue_has_confirmed_is_degraded_and_told_apart(world: World) -> None:
+    for bar in (BARS - 21, BARS - 20, BARS - 10):
+        drop(world, "BINANCE:BTCUSDT", bar)
+    confirm_empty(world, "BINANCE:BTCUSDT", BARS - 21, BARS - 20)
+    run_once(world.session)
+    row = world.signals.range("demo", MINUTE, "BTC/USDT", START, NEWEST + MINUTE.delta)[0].signal
+    assert row.degraded == "3 of the last 60 bars are missing, 2 of them at the venue too"
+
+
+@pytest.mark.parametrize(("confirmed", "said"), [(True, True), (False, False)])
+def test_only_gaps_that_may_be_filled_yet_are_skipped_where_the_recipe_says_so(
+    tmp_path: Path, confirmed: bool, said: bool
+) -> None:
+    world = make_world(tmp_path, bars=BARS, recipe=make_recipe("policy.on_gap=skip_open"))
+    drop(world, "BINANCE:BTCUSDT", BARS - 20)
+    if confirmed:
+        confirm_empty(world, "BINANCE:BTCUSDT", BARS - 20, BARS - 20)
+    run_once(world.session)
+    assert (world.said("BTC/USDT") != {}) is said
     assert world.runs()[BARS - 1].degraded
 
 
