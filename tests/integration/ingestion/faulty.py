@@ -1,9 +1,8 @@
 """A paper exchange with faults in a thread of its own, on a clock that stands, and ingestion beside it."""
 
 import asyncio
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from quantbus_contracts.schema import Candle
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.backfill import Backfiller
+from quantbus_services.ingestion.backfill import Backfiller, Filled
 from quantbus_services.ingestion.following import Desk, Follower
 from quantbus_services.ingestion.gate import Gate
 from quantbus_services.ingestion.metrics import IngestionMetrics
@@ -28,11 +27,7 @@ from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue import CcxtSource, open_source
 from quantbus_services.ingestion.venue_clock import VenueClock
-from quantbus_services.paper_exchange.app import create_app
-from quantbus_services.paper_exchange.assembly import build_venue
-from quantbus_services.paper_exchange.faults.room import FaultRoom
-from quantbus_services.paper_exchange.server import listen, serve, url_of
-from quantbus_services.paper_exchange.settings import PaperSettings
+from quantbus_services.paper_exchange import PaperExchange
 from quantbus_services.paper_exchange.venue import Venue
 
 MINUTE = Timeframe.parse("1m")
@@ -72,32 +67,8 @@ class FaultyExchange:
 @contextmanager
 def faulty_exchange(start: datetime, pairs: Sequence[str] = PAIRS) -> Iterator[FaultyExchange]:
     clock = FrozenClock(start)
-    settings = PaperSettings(symbols=",".join(pairs), seed=7, port=0)
-    venue = build_venue(settings, clock)
-    app = create_app(venue, rooms=[FaultRoom(venue)])
-    ready = threading.Event()
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
-
-    async def run() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        running.append((asyncio.get_running_loop(), task))
-        await serve(app, server, ready.set)
-
-    def work() -> None:
-        with suppress(asyncio.CancelledError):
-            asyncio.run(run())
-
-    with listen("127.0.0.1", 0) as server:
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            assert ready.wait(timeout=30)
-            yield FaultyExchange(url_of(server), clock, venue)
-        finally:
-            loop, task = running[0]
-            loop.call_soon_threadsafe(task.cancel)
-            thread.join(timeout=20)
+    with PaperExchange(clock=clock, symbols=",".join(pairs), seed=7, history="2d") as paper:
+        yield FaultyExchange(paper.url, clock, paper.venue)
 
 
 @dataclass
@@ -147,17 +118,16 @@ class Ingestion:
         )
 
     async def backfill(self) -> list[VenueError]:
-        """Fill from the start to the bar that closed last; return what series failed for."""
+        """Fill every series from the start to the bar that closed last; return what any failed for."""
         await self.clock.refresh()
-        end = MINUTE.last_closed(self.clock.now()) + MINUTE.delta
-        filler = self._backfiller(self.patient)
-        ends = await asyncio.gather(
-            *(filler.fill(item, self.start, end) for item in self.series), return_exceptions=True
+        return _failures(
+            await asyncio.gather(*(self.fill(item) for item in self.series), return_exceptions=True)
         )
-        for one in ends:
-            if isinstance(one, BaseException) and not isinstance(one, VenueError):
-                raise one
-        return [one for one in ends if isinstance(one, VenueError)]
+
+    async def fill(self, series: Series) -> Filled:
+        """Fill one series from the start to the bar that closed last."""
+        end = MINUTE.last_closed(self.clock.now()) + MINUTE.delta
+        return await self._backfiller(self.patient).fill(series, self.start, end)
 
     async def live(self, bars: int) -> list[VenueError]:
         """Let bars close, one after the other, and follow each series as the live loop does."""
@@ -166,13 +136,11 @@ class Ingestion:
             self.exchange.clock.set(MINUTE.last_closed(self.exchange.clock.now()) + 2 * MINUTE.delta)
             await self.sleep(self.settings.grace_seconds)
             await self.clock.refresh()
-            ends = await asyncio.gather(
-                *(self._follower.bring_up(desk) for desk in self.desks), return_exceptions=True
+            failures += _failures(
+                await asyncio.gather(
+                    *(self._follower.bring_up(desk) for desk in self.desks), return_exceptions=True
+                )
             )
-            for one in ends:
-                if isinstance(one, BaseException) and not isinstance(one, VenueError):
-                    raise one
-            failures += [one for one in ends if isinstance(one, VenueError)]
         return failures
 
     async def stored(self, series: Series) -> list[Candle]:
@@ -222,6 +190,13 @@ async def open_ingestion(exchange: FaultyExchange, connection: AsyncConnection) 
         AsyncCandleWriter(connection),
         MINUTE.last_closed(clock.now()) + MINUTE.delta - HISTORY,
     )
+
+
+def _failures(ends: Sequence[object]) -> list[VenueError]:
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, VenueError):
+            raise end
+    return [end for end in ends if isinstance(end, VenueError)]
 
 
 def row_of(candle: Candle) -> tuple[object, ...]:

@@ -21,9 +21,10 @@ MARKET_LIST = (
     ),
     FaultSpec(
         "delisting", "market list",
-        "trading ends: the market is halted, there are no further bars, orders are refused, positions stay open",
+        "trading ends: the market is halted, there are no further bars, orders are refused; what is held on spot "
+        "stays, a position in a perpetual is settled at its last price without being asked",
         "keeps what it has, invents no bar after the end, and goes on with the other markets; "
-        "the bot's position stands and its orders are refused",
+        "a bot must take what the account says for what it holds",
         f"{_FILE}::test_a_delisted_market_ends_and_the_others_go_on",
         None, event="delist",
     ),
