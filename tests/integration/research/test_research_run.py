@@ -16,6 +16,7 @@ import pytest
 
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import ArtefactError
+from quantbus_contracts.market import MarketData, Snapshot
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
@@ -24,6 +25,7 @@ from quantbus_contracts.mongo.strategies import StrategyStore
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.testing import FrozenClock
+from quantbus_research.factors import lookback_bars
 from quantbus_research.settings import Recipe, shipped_recipes
 from quantbus_research.workflows import OnceReport, open_session, run_once
 from tests.unit.research.panels import MINUTE, START, make_panel
@@ -82,6 +84,22 @@ def test_a_run_goes_from_candles_to_signals_and_again_changes_nothing(
     assert second.trained.reused
     assert second.inference.report.unchanged == 2
     assert signals(stocked) == before
+
+
+def test_what_a_model_learnt_from_and_what_a_signal_saw_can_be_had_again(
+    stocked: Connection, tmp_path: Path
+) -> None:
+    report = run(stocked, tmp_path)
+    learnt = Snapshot.open(tmp_path / "snapshots" / report.trained.manifest.data.snapshot_id)
+    learnt.verify()
+    assert learnt.meta.rows == sum(report.trained.manifest.data.bars.values())
+    recipe = make_recipe()
+    bars = 2 * lookback_bars(recipe.factors.names) + (recipe.policy.calibration_bars or 1)
+    symbols = [item.symbol for item in recipe.market.instruments]
+    seen = MarketData(stocked).snapshot(
+        symbols, NOW - bars * MINUTE.delta, NOW, timeframe="1m", folder=tmp_path / "seen"
+    )
+    assert {row.signal.snapshot_id for row in signals(stocked)} == {seen.snapshot_id}
 
 
 def test_a_lost_model_folder_leads_to_the_same_model_and_the_same_rows(

@@ -61,7 +61,7 @@ def snapshot_id(panel: pd.DataFrame, query: MarketQuery) -> str:
 
 
 def keep_panel(panel: pd.DataFrame, query: MarketQuery, folder: Path, *, now: datetime) -> pd.DataFrame:
-    """Keep the panel as a snapshot under ``folder``, and return what stands there: what is learnt from can be had again.
+    """Keep the panel as a snapshot under ``folder`` and return what stands there, so that it can be had again.
 
     `quantbus_contracts.market.MarketData.take` of the same question over the same bars gives the same id.
     """
