@@ -2,10 +2,11 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-__all__ = ["OUTCOMES", "GatewayMetrics"]
+from quantbus_contracts.runtime.metrics import bus_up, published_signals
+
+__all__ = ["GatewayMetrics"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-OUTCOMES = ("inserted", "revised", "unchanged", "stale", "unknown", "rejected")
 AUTH_FAILURES = ("missing", "malformed", "unknown", "wrong_secret", "expired", "revoked", "scope", "strategy")
 
 
@@ -27,12 +28,7 @@ class GatewayMetrics:
         self.in_flight = Gauge(
             "quantbus_gateway_in_flight", "Requests that are worked on now.", registry=registry
         )
-        self.published = Counter(
-            "quantbus_signals_published",
-            "Rows by what became of them, a repeated request counted again.",
-            ["outcome"],
-            registry=registry,
-        )
+        self.published = published_signals(registry)
         self.auth_failures = Counter(
             "quantbus_gateway_auth_failures", "Requests without a good key.", ["reason"], registry=registry
         )
@@ -42,9 +38,7 @@ class GatewayMetrics:
             ["limit"],
             registry=registry,
         )
-        self.bus_up = Gauge("quantbus_bus_up", "1 if the bus answered the last time.", registry=registry)
-        for outcome in OUTCOMES:
-            self.published.labels(outcome)
+        self.bus_up = bus_up(registry)
         for reason in AUTH_FAILURES:
             self.auth_failures.labels(reason)
         for limit in ("key", "client", "in_flight"):

@@ -10,10 +10,11 @@ from quantbus_contracts.bus import AsyncSignalBus
 from quantbus_contracts.bus.refusals import keep_refused
 from quantbus_contracts.errors import BusError
 from quantbus_contracts.mongo.client import AsyncConnection
+from quantbus_contracts.runtime.metrics import PUBLISH_OUTCOMES
 from quantbus_contracts.schema import PublishReport
 from quantbus_contracts.schema.api_key import ApiKey
 from quantbus_services.gateway.errors import ApiError, Code, unconfirmed
-from quantbus_services.gateway.metrics import OUTCOMES, GatewayMetrics
+from quantbus_services.gateway.metrics import GatewayMetrics
 from quantbus_services.gateway.reports import Report, report_of
 from quantbus_services.gateway.rows import CheckedRows
 from quantbus_services.gateway.turns import Turns
@@ -59,7 +60,7 @@ class Publisher:
         refused = [rejection for _, rejection in checked.refused]
         report = report_of(published, checked.positions, refused, notes=notes)
         if not dry_run:
-            for outcome in OUTCOMES:
+            for outcome in PUBLISH_OUTCOMES:
                 self._metrics.published.labels(outcome).inc(getattr(report, outcome))
         return report
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from quantbus_contracts.runtime.metrics import DELAY_BUCKETS
+from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, clock_offset
 from quantbus_contracts.schema import CandleReport
 from quantbus_services.ingestion.series import Series
 
@@ -46,12 +46,7 @@ class IngestionMetrics:
         self._stream_errors = Counter(
             "quantbus_stream_errors", "Broken streams of the exchange.", ["kind"], registry=registry
         )
-        self._offset = Gauge(
-            "quantbus_clock_offset_seconds",
-            "How far another clock is ahead of this machine's.",
-            ["source"],
-            registry=registry,
-        )
+        self._offset = clock_offset(registry)
         for outcome in CandleReport().as_dict():
             self._written.labels(outcome)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from quantbus_contracts.runtime.metrics import DELAY_BUCKETS
+from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, bus_up, clock_offset
 
 __all__ = ["BotMetrics", "ChainMetrics", "LoopMetrics", "set_all"]
 
@@ -16,15 +16,8 @@ class LoopMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything in ``registry``."""
-        self.bus_up = Gauge(
-            "quantbus_bus_up", "1 if the bus answered in the last cycle, 0 if not.", registry=registry
-        )
-        self.clock_offset = Gauge(
-            "quantbus_clock_offset_seconds",
-            "How far another clock is ahead of this machine's.",
-            ["source"],
-            registry=registry,
-        )
+        self.bus_up = bus_up(registry)
+        self.clock_offset = clock_offset(registry)
         self.last_cycle = Gauge(
             "quantbus_monitor_last_cycle_timestamp_seconds",
             "When the last cycle of checks ended, whatever it found.",
