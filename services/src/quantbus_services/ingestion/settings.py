@@ -1,9 +1,11 @@
 """Settings of ingestion, read from ``QUANTBUS_INGESTION_*``."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import ProcessSettings
+from quantbus_services.ingestion.fallbacks import parse_fallback
 
 __all__ = ["IngestionSettings"]
 
@@ -116,3 +118,13 @@ class IngestionSettings(ProcessSettings):
     """The same for single venues; a shorter list makes fewer names ambiguous."""
     folder_venues: tuple[str, ...] = _VENUES
     """Folder names that are taken for the venue of the files inside."""
+
+    @field_validator("fallbacks")
+    @classmethod
+    def _readable(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            try:
+                parse_fallback(text)
+            except ConfigError as error:
+                raise ValueError(str(error)) from None
+        return texts
