@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from quantbus_contracts.errors import ConfigError, VenueUnavailable
+from quantbus_contracts.runtime.settings import load_settings
 from quantbus_contracts.schema import Candle, Disagreement, DisagreementKind
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock, make_candle
@@ -19,6 +20,7 @@ from quantbus_services.ingestion.second_source import (
     is_fallback,
 )
 from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.settings import IngestionSettings
 from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON, AsyncBars, FakeVenue
 
 SERIES = Series(BTC, MINUTE)
@@ -219,3 +221,8 @@ def test_a_fallback_that_trades_something_else_is_refused(pair: str) -> None:
 def test_a_market_does_not_stand_in_for_itself() -> None:
     with pytest.raises(ConfigError, match="another venue"):
         matched(parse_fallback("BINANCE:BTCUSDT"), BTC, [BTC])
+
+
+def test_a_misspelt_fallback_is_refused_with_the_settings() -> None:
+    with pytest.raises(ConfigError, match="such as OKX:BTCUSDT"):
+        load_settings(IngestionSettings, fallbacks=("OKX",))
