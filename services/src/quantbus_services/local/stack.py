@@ -74,6 +74,7 @@ class StackPlan:
         return [
             *_quantbus("paper-exchange", "serve"),
             *("--port", str(self.paper_port), "--symbols", ",".join(self.pairs)),
+            *("--anchor-file", str(self.home / "paper-anchor")),  # candles on the bus must not shift
             *data,
         ]
 
