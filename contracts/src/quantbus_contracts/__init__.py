@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from quantbus_contracts.bus import SignalBus
     from quantbus_contracts.market import (
         AsyncMarketData,
+        MarketContext,
         MarketData,
         get_crypto_market_data,
         get_crypto_min_data,
@@ -58,6 +59,7 @@ __all__ = [
     "Instrument",
     "InstrumentCatalogue",
     "KeyConflict",
+    "MarketContext",
     "MarketData",
     "PublishReport",
     "PublishRun",
@@ -80,6 +82,7 @@ __all__ = [
 _LATE = {
     "SignalBus": "bus",
     "AsyncMarketData": "market",
+    "MarketContext": "market",
     "MarketData": "market",
     "get_crypto_market_data": "market",
     "get_crypto_min_data": "market",

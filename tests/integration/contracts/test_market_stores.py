@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quantbus_contracts.errors import BusError, ConfigError
-from quantbus_contracts.mongo.candle_reader import CandleReader
+from quantbus_contracts import MarketContext
+from quantbus_contracts.errors import BusError, ConfigError, ContractError
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.instruments import InstrumentStore
 from quantbus_contracts.mongo.listings import AsyncListingStore, ListingStore
-from quantbus_contracts.mongo.observation_frames import basis_frame, observation_frame
+from quantbus_contracts.mongo.observation_frames import observation_frame
 from quantbus_contracts.mongo.observations import AsyncObservationStore, ObservationStore
 from quantbus_contracts.mongo.universes import AsyncUniverseStore, UniverseStore
 from quantbus_contracts.schema import (
@@ -33,7 +33,6 @@ from quantbus_contracts.schema import (
 )
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import make_candle
-from quantbus_contracts.timeframe import Timeframe
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +40,6 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 FAR = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 PERP = "BINANCE:BTCUSDT.P"
-MINUTE = Timeframe.parse("1m")
 
 
 def funding(hour: int, rate: float = 0.0001, symbol: str = PERP) -> FundingRate:
@@ -189,6 +187,17 @@ class TestFrames:
             (symbol, NOON + hour * HOUR) for symbol in (PERP, other) for hour in (0, 1)
         ]
 
+    def test_days_are_whole_and_instants_exact(self, connection: Connection) -> None:
+        ObservationStore(connection).write([funding(hour) for hour in (-13, -12, 11, 12)])
+        context = MarketContext(connection)
+        day = context.funding(PERP, "2026-01-05", "2026-01-05")
+        assert list(day.index.get_level_values("datetime")) == [NOON - 12 * HOUR, NOON + 11 * HOUR]
+        assert len(context.funding([PERP], NOON - 12 * HOUR, NOON + 11 * HOUR)) == 1
+        with pytest.raises(ContractError, match="naive"):
+            ObservationStore(connection).range(FundingRate, PERP, NOON.replace(tzinfo=None), NOON)
+        with pytest.raises(ContractError, match="naive"):
+            context.universe("top", NOON.replace(tzinfo=None))
+
     def test_the_basis_compares_only_bars_of_the_same_instant(self, connection: Connection) -> None:
         closes = {PERP: {0: 101.0, 1: 102.0, 2: 103.0}, "BINANCE:BTCUSDT": {0: 100.0, 2: 100.0, 3: 100.0}}
         CandleWriter(connection).write(
@@ -200,12 +209,12 @@ class TestFrames:
                 for n, c in bars.items()
             ]
         )
-        reader = CandleReader(connection)
-        frame = basis_frame(reader, PERP, "BINANCE:BTCUSDT", MINUTE, NOON, NOON + HOUR)
+        legs, context = (PERP, "BINANCE:BTCUSDT"), MarketContext(connection)
+        frame = context.basis(*legs, NOON, NOON + HOUR, "1m")
         assert list(frame.index) == [NOON, NOON + timedelta(minutes=2)]
         assert frame["basis"].tolist() == [1.0, 3.0]
         assert frame["basis_bps"].tolist() == pytest.approx([100.0, 300.0])
-        empty = basis_frame(reader, PERP, "BINANCE:BTCUSDT", MINUTE, NOON + HOUR, NOON + 2 * HOUR)
+        empty = context.basis(*legs, NOON + HOUR, NOON + 2 * HOUR, "1m")
         assert dict(empty.dtypes) == dict(frame.dtypes)
 
 

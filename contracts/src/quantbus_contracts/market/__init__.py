@@ -1,5 +1,6 @@
 """Market data: closed bars of many symbols as tables, and snapshots of them."""
 
+from quantbus_contracts.market.context import MarketContext
 from quantbus_contracts.market.functions import (
     get_crypto_market_data,
     get_crypto_min_data,
@@ -13,6 +14,7 @@ from quantbus_contracts.market.snapshots import Snapshot, save_snapshot
 __all__ = [
     "SNAPSHOTS",
     "AsyncMarketData",
+    "MarketContext",
     "MarketData",
     "MarketQuery",
     "Snapshot",

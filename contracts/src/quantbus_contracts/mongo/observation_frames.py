@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from quantbus_contracts.mongo.candle_reader import CandleReader
-from quantbus_contracts.mongo.frames import candle_frame
 from quantbus_contracts.mongo.observations import ObservationStore, range_query
 from quantbus_contracts.mongo.steps import Row, Steps, find
 from quantbus_contracts.schema import (
@@ -19,9 +17,8 @@ from quantbus_contracts.schema import (
     Observation,
     OpenInterest,
 )
-from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["basis_frame", "observation_frame"]
+__all__ = ["basis_of", "observation_frame"]
 
 _BPS = 10_000.0
 _SIDES = ("bid", "ask", "imbalance")
@@ -62,29 +59,20 @@ def observation_frame(
     return pd.DataFrame(_COLUMNS[kind.kind](rows), index=index).sort_index()
 
 
-def basis_frame(
-    reader: CandleReader,
-    perpetual: str,
-    spot: str,
-    timeframe: Timeframe,
-    start: datetime,
-    end: datetime,
-) -> pd.DataFrame:
+def basis_of(bars: pd.DataFrame, perpetual: str, spot: str) -> pd.DataFrame:
     """Return how far a derivative traded from its spot market at the close of the same bar.
 
-    Only bars that both markets have are compared: where one leg is missing there is no row, never the other
-    leg beside an older price.
+    ``bars`` has the index (symbol, datetime) and a column close. Only bars that both markets have are compared:
+    where one leg is missing there is no row, never the other leg beside an older price.
 
     Returns
     -------
     DataFrame (n_bars, 4)
-        Index datetime, the bars' OPEN time (``datetime64[ms, UTC]``): a row is known from open + timeframe on.
-        Columns perpetual and spot (closes), basis (perpetual - spot, quote currency), basis_bps (of the spot price).
+        Index datetime, the bars' OPEN time: a row is known from open + timeframe on. Columns perpetual and spot
+        (closes), basis (perpetual - spot, quote currency), basis_bps (of the spot price).
     """
-    closes = [
-        candle_frame(reader, [symbol], timeframe, start, end)["close"].droplevel("symbol")
-        for symbol in (perpetual, spot)
-    ]
+    names = bars.index.get_level_values("symbol")
+    closes = [bars.loc[names == symbol, "close"].droplevel("symbol") for symbol in (perpetual, spot)]
     frame = pd.concat(closes, axis=1, join="inner", keys=["perpetual", "spot"]).sort_index()
     frame["basis"] = frame["perpetual"] - frame["spot"]
     frame["basis_bps"] = frame["basis"] / frame["spot"] * _BPS

@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import TypeVar
 
+from quantbus_contracts.errors import ContractError
 from quantbus_contracts.mongo._diff_insert import diff_insert
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import keyed_row
@@ -18,7 +19,16 @@ _BATCH = 10_000
 
 
 def range_query(symbol: str, start: datetime, end: datetime) -> Row:
-    """Return the filter for the observations of a symbol in ``[start, end)``."""
+    """Return the filter for the observations of a symbol in ``[start, end)``.
+
+    Raises
+    ------
+    ContractError
+        If a bound has no time zone: nobody can know what it means.
+    """
+    for moment in (start, end):
+        if moment.tzinfo is None:
+            raise ContractError(f"expected an aware datetime, found the naive {moment.isoformat()}")
     return {"symbol": {"$eq": symbol}, "datetime": {"$gte": start, "$lt": end}}
 
 

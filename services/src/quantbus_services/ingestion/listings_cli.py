@@ -18,31 +18,34 @@ __all__ = ["instruments"]
 _SHOWN = 60
 
 
+Venue = Annotated[str | None, typer.Option(help="The exchange's ccxt id; default binance.")]
+VenueUrl = Annotated[str | None, typer.Option(help="Base address that stands in for Binance's hosts.")]
+Stored = Annotated[bool, typer.Option("--stored", help="Show what is known; do not ask the exchange.")]
+Symbols = Annotated[str, typer.Option(help="Show the rules of these: pairs or bus symbols, comma-separated.")]
+Status = Annotated[
+    str | None, typer.Option(help="Show the markets of this status: trading, halted, pending, delisted.")
+]
+Since = Annotated[str, typer.Option(help="Show what changed since: 7d, 2024-01-01.")]
+Rename = Annotated[
+    str | None,
+    typer.Option(metavar="OLD=NEW", help="Link two bus symbols as one market that was renamed."),
+]
+AcceptDelistings = Annotated[
+    bool, typer.Option("--accept-delistings", help="Believe a list that lacks very many known markets.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
+
+
 def instruments(
-    venue: Annotated[str | None, typer.Option(help="The exchange's ccxt id; default binance.")] = None,
-    venue_url: Annotated[
-        str | None, typer.Option(help="Base address that stands in for Binance's hosts.")
-    ] = None,
-    stored: Annotated[
-        bool, typer.Option("--stored", help="Show what is known; do not ask the exchange.")
-    ] = False,
-    symbols: Annotated[
-        str, typer.Option(help="Show the rules of these: pairs or bus symbols, comma-separated.")
-    ] = "",
-    status: Annotated[
-        str | None, typer.Option(help="Show the markets of this status: trading, halted, pending, delisted.")
-    ] = None,
-    since: Annotated[str, typer.Option(help="Show what changed since: 7d, 2024-01-01.")] = "7d",
-    rename: Annotated[
-        str | None,
-        typer.Option(metavar="OLD=NEW", help="Link two bus symbols as one market that was renamed."),
-    ] = None,
-    accept_delistings: Annotated[
-        bool, typer.Option("--accept-delistings", help="Believe a list that lacks very many known markets.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
-    ] = False,
+    venue: Venue = None,
+    venue_url: VenueUrl = None,
+    stored: Stored = False,
+    symbols: Symbols = "",
+    status: Status = None,
+    since: Since = "7d",
+    rename: Rename = None,
+    accept_delistings: AcceptDelistings = False,
+    as_json: Json = False,
 ) -> None:
     """Read an exchange's market list: new and delisted markets, renames, changed rules. Nothing is ever deleted.
 
@@ -84,12 +87,7 @@ def instruments(
     if chosen:
         _print_markets(console, chosen)
     _print_changes(console, changes, f"{start:%Y-%m-%d %H:%M} UTC")
-    for old, new in perhaps:
-        console.print(
-            f"[yellow]perhaps renamed:[/] {escape(old)} is gone and {escape(new)} appeared; if they are one "
-            f"market: quantbus ingest instruments --rename {escape(old)}={escape(new)}",
-            soft_wrap=True,
-        )
+    _print_perhaps(console, perhaps)
 
 
 def _is_chosen(item: "Listing", wanted: set[str], status: str | None) -> bool:
@@ -174,3 +172,12 @@ def _print_changes(console: Console, changes: "Sequence[MarketChange]", since: s
             escape(item.new or "–"),
         )
     console.print(table)
+
+
+def _print_perhaps(console: Console, perhaps: Sequence[tuple[str, str]]) -> None:
+    for old, new in perhaps:
+        console.print(
+            f"[yellow]perhaps renamed:[/] {escape(old)} is gone and {escape(new)} appeared; if they are one "
+            f"market: quantbus ingest instruments --rename {escape(old)}={escape(new)}",
+            soft_wrap=True,
+        )

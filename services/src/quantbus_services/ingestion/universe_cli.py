@@ -10,7 +10,10 @@ from rich.markup import escape
 from quantbus_services.ingestion.starting import ingestion_settings
 
 if TYPE_CHECKING:
+    from quantbus_contracts.runtime.settings import MongoSettings
     from quantbus_contracts.schema import Universe
+    from quantbus_services.ingestion.settings import IngestionSettings
+    from quantbus_services.ingestion.universe import Choice
 
 __all__ = ["app"]
 
@@ -21,34 +24,45 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on sta
 Venue = Annotated[str | None, typer.Option(help="The exchange's ccxt id; default binance.")]
 
 
+Source = Annotated[
+    Literal["bars", "tickers", "file"],
+    typer.Option("--from", help="Stored bars (any date), the exchange's tickers (now), or a file."),
+]
+Top = Annotated[int, typer.Option(min=1, max=5000, help="How many symbols.")]
+Market = Annotated[Literal["spot", "swap", "future"], typer.Option(help="Which kind of market.")]
+Quote = Annotated[str, typer.Option(help="Quote currency; empty for any.")]
+Exclude = Annotated[str, typer.Option(help="Base currencies to leave out, comma-separated.")]
+AsOf = Annotated[
+    str | None, typer.Option(help="Date of the list: 2024-01-01, 30d; default now. Not for tickers.")
+]
+Until = Annotated[str | None, typer.Option(help="With --every: the last date.")]
+Every = Annotated[str | None, typer.Option(help="Build a list this far apart: 7d, 12h.")]
+Window = Annotated[str, typer.Option(help="Turnover over how long before the date: 30d.")]
+Bars = Annotated[str, typer.Option(help="Which stored bars are summed.")]
+Names = Annotated[Path | None, typer.Option(help="With --from file: names, one a line, CSV or JSON.")]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Rewrite a list that stands under the same name and date.")
+]
+VenueUrl = Annotated[str | None, typer.Option(help="Base address that stands in for Binance's hosts.")]
+
+
 @app.command()
 def build(
     name: Name,
-    source: Annotated[
-        Literal["bars", "tickers", "file"],
-        typer.Option("--from", help="Stored bars (any date), the exchange's tickers (now), or a file."),
-    ] = "bars",
-    top: Annotated[int, typer.Option(min=1, max=5000, help="How many symbols.")] = 40,
-    market: Annotated[Literal["spot", "swap", "future"], typer.Option(help="Which kind of market.")] = "spot",
-    quote: Annotated[str, typer.Option(help="Quote currency; empty for any.")] = "USDT",
-    exclude: Annotated[str, typer.Option(help="Base currencies to leave out, comma-separated.")] = "",
-    as_of: Annotated[
-        str | None, typer.Option(help="Date of the list: 2024-01-01, 30d; default now. Not for tickers.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="With --every: the last date.")] = None,
-    every: Annotated[str | None, typer.Option(help="Build a list this far apart: 7d, 12h.")] = None,
-    window: Annotated[str, typer.Option(help="Turnover over how long before the date: 30d.")] = "30d",
-    timeframe: Annotated[str, typer.Option(help="Which stored bars are summed.")] = "1d",
-    file: Annotated[
-        Path | None, typer.Option(help="With --from file: names, one a line, CSV or JSON.")
-    ] = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Rewrite a list that stands under the same name and date.")
-    ] = False,
+    source: Source = "bars",
+    top: Top = 40,
+    market: Market = "spot",
+    quote: Quote = "USDT",
+    exclude: Exclude = "",
+    as_of: AsOf = None,
+    until: Until = None,
+    every: Every = None,
+    window: Window = "30d",
+    timeframe: Bars = "1d",
+    file: Names = None,
+    replace: Replace = False,
     venue: Venue = None,
-    venue_url: Annotated[
-        str | None, typer.Option(help="Base address that stands in for Binance's hosts.")
-    ] = None,
+    venue_url: VenueUrl = None,
     as_json: Json = False,
 ) -> None:
     """Build a universe from what was known at its date, and store it.
@@ -62,44 +76,55 @@ def build(
     from quantbus_contracts.clock import SystemClock
     from quantbus_contracts.errors import ConfigError
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
-    from quantbus_contracts.timeframe import Timeframe
     from quantbus_services.ingestion.universe import Choice
-    from quantbus_services.ingestion.universe.main import (
-        Dates,
-        build_from_bars,
-        build_from_file,
-        build_from_tickers,
-    )
+    from quantbus_services.ingestion.universe.main import build_from_file, build_from_tickers
     from quantbus_services.ingestion.windows import parse_moment
 
-    settings = ingestion_settings(venue=venue, venue_url=venue_url)
-    mongo = load_settings(MongoSettings)
-    now = SystemClock().now()
-    choice = Choice(
-        top, market, quote or None, frozenset(part.strip() for part in exclude.split(",") if part.strip())
-    )
-    first = parse_moment(as_of, now) if as_of else None
+    settings, mongo = ingestion_settings(venue=venue, venue_url=venue_url), load_settings(MongoSettings)
+    bases = frozenset(part.strip() for part in exclude.split(",") if part.strip())
+    choice = Choice(top, market, quote or None, bases)
     if (file is not None) != (source == "file"):
         raise ConfigError("expected --file with --from file, and only there")
     if source == "tickers":
         if as_of or until or every:
             raise ConfigError(
-                "tickers tell only of now: leave out --as-of, --until and --every, or use --from bars"
+                "tickers tell of now: leave out --as-of, --until and --every, or use --from bars"
             )
         built = build_from_tickers(name, choice, settings, mongo, replace=replace)
     elif file is not None:
-        built = build_from_file(name, file, first, settings, mongo, most=top, replace=replace)
+        date = parse_moment(as_of, SystemClock().now()) if as_of else None
+        built = build_from_file(name, file, date, settings, mongo, most=top, replace=replace)
     else:
-        dates = Dates(
-            first,
-            parse_moment(until, now) if until else None,
-            now - parse_moment(every, now) if every else None,
-        )
-        length = now - parse_moment(window, now)
-        built = build_from_bars(
-            name, choice, dates, length, Timeframe.parse(timeframe), settings, mongo, replace=replace
-        )
+        texts = (as_of, until, every, window, timeframe)
+        built = _from_bars(name, choice, texts, settings, mongo, replace=replace)
     _tell_built(built, as_json)
+
+
+def _from_bars(
+    name: str,
+    choice: "Choice",
+    texts: tuple[str | None, str | None, str | None, str, str],
+    settings: "IngestionSettings",
+    mongo: "MongoSettings",
+    *,
+    replace: bool,
+) -> "list[tuple[Universe, bool]]":
+    from quantbus_contracts.clock import SystemClock
+    from quantbus_contracts.timeframe import Timeframe
+    from quantbus_services.ingestion.universe.main import Dates, build_from_bars
+    from quantbus_services.ingestion.windows import parse_moment
+
+    as_of, until, every, window, timeframe = texts
+    now = SystemClock().now()
+    dates = Dates(
+        parse_moment(as_of, now) if as_of else None,
+        parse_moment(until, now) if until else None,
+        now - parse_moment(every, now) if every else None,
+    )
+    length = now - parse_moment(window, now)
+    return build_from_bars(
+        name, choice, dates, length, Timeframe.parse(timeframe), settings, mongo, replace=replace
+    )
 
 
 @app.command()
