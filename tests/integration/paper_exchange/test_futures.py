@@ -139,3 +139,14 @@ def test_spot_and_swap_of_one_name_are_two_markets(paper: PaperExchange) -> None
 def test_wrong_requests_are_refused_in_binances_words(paper: PaperExchange, path: str, code: int) -> None:
     answer = httpx.get(paper.url + path)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_funding_of_all_markets_pages_on_without_a_gap(paper: PaperExchange) -> None:
+    start = httpx.get(f"{paper.url}/fapi/v1/time").json()["serverTime"] - 10 * 24 * HOUR
+    rows: list[dict[str, Any]] = []
+    while page := httpx.get(f"{paper.url}/fapi/v1/fundingRate?startTime={start}&limit=8").json():
+        rows += page
+        start = page[-1]["fundingTime"] + 1
+    assert len(rows) == len({(row["symbol"], row["fundingTime"]) for row in rows}) == 60
+    newest = httpx.get(f"{paper.url}/fapi/v1/fundingRate?limit=8").json()
+    assert newest == rows[-8:]

@@ -36,13 +36,14 @@ def create_app(venue: Venue, *, rooms: Sequence[Room] = ()) -> FastAPI:
 
     async def answer(request: Request) -> Response:
         path = request.url.path
-        counters.count(request.method, path)
+        handler = handlers.get((request.method, path))
+        counters.count(request.method, path, is_taken=request.method == "GET" or handler is not None)
         now_ms = venue.now_ms()
         _report_over(venue, now_ms, reported_over)
         if path == "/health":
             return _json(venue, path, health(venue, counters, now_ms))
         try:
-            if handler := handlers.get((request.method, path)):
+            if handler is not None:
                 content = await handler(request, now_ms)
                 return content if isinstance(content, Response) else _json(venue, path, content)
             return _json(venue, path, _market_answer(venue, request, now_ms))
@@ -60,7 +61,8 @@ def _market_answer(venue: Venue, request: Request, now_ms: int) -> object:
     if request.method != "GET":
         raise Refusal(
             -1002,
-            f"No orders here: {request.method} {path} was refused; a dry run sends GET only.",
+            f"No orders here: {request.method} {path} was refused; a dry run sends GET only. "
+            "Start the exchange with --accounts to take orders.",
             status=405,
         )
     if path not in _MARKET_ROUTES:

@@ -8,15 +8,15 @@ _MOST_PATHS = 200
 
 
 class RequestCounters:
-    """What was asked, and what was refused because it was no GET."""
+    """What was answered, and what was refused because nothing here takes it (no GET, and no room's)."""
 
     def __init__(self) -> None:
         """Start at zero."""
         self.answered: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
-    def count(self, method: str, path: str) -> None:
+    def count(self, method: str, path: str, *, is_taken: bool) -> None:
         """Count one request."""
-        counts = self.answered if method == "GET" else self.refused
+        counts = self.answered if is_taken else self.refused
         name = f"{method} {path}"
         counts[name if name in counts or len(counts) < _MOST_PATHS else f"{method} (other)"] += 1

@@ -1,6 +1,6 @@
 """The public routes of Binance USD-M futures."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,14 @@ import numpy as np
 from quantbus_services.paper_exchange import binance
 from quantbus_services.paper_exchange.binance import decimal_text
 from quantbus_services.paper_exchange.brackets import bracket_rows
-from quantbus_services.paper_exchange.funding import CAP, INTEREST, PERIOD_MS, funding_between, next_funding
+from quantbus_services.paper_exchange.funding import (
+    CAP,
+    INTEREST,
+    PERIOD_MS,
+    Funding,
+    funding_between,
+    next_funding,
+)
 from quantbus_services.paper_exchange.listings import Listing
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.perpetual import PerpetualMarket
@@ -177,18 +184,27 @@ def _funding_info(market: PerpetualMarket, listing: Listing, now_ms: int) -> dic
     }
 
 
+def _paid(
+    market: PerpetualMarket, name: str, bounds: tuple[int, int], reach_ms: int, now_ms: int
+) -> list[Funding]:
+    """Return what was paid within the bounds, no further than ``reach_ms`` from where there is anything."""
+    first = max(bounds[0], market.first_open(name, market.source.base, now_ms))
+    return funding_between(market, name, first, min(bounds[1], first + reach_ms), now_ms)
+
+
 def _funding_rates(venue: Venue, query: Query, now_ms: int) -> list[dict[str, Any]]:
-    """Return what was paid: the oldest from ``startTime`` on, otherwise the newest of the last week."""
+    """Return what was paid: the oldest from ``startTime`` on, otherwise the newest; of all markets by turns."""
     listed = venue.futures.listed(now_ms)
-    listings: Iterable[Listing] = [query.symbol(listed)] if query.names_one else listed.values()
+    listings = [query.symbol(listed)] if query.names_one else list(listed.values())
     start, end = query.number("startTime"), query.number("endTime")
     limit = query.limit(default=100, most=1000)
+    reach = (-(-limit // max(1, len(listings))) + 1) * PERIOD_MS
     last = min(now_ms, end or now_ms)
-    first = max(0, last - limit * PERIOD_MS) if start is None else start
+    bounds = (max(0, last - reach), last) if start is None else (start, last)
     rows = [
         (paid.time_ms, listing.name, paid)
         for listing in listings
-        for paid in funding_between(venue.futures, listing.name, first, last, now_ms)
+        for paid in _paid(venue.futures, listing.name, bounds, reach, now_ms)
     ]
     rows.sort(key=lambda row: row[:2])
     return [
