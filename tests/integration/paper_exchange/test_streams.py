@@ -229,3 +229,14 @@ async def test_streams_tell_of_a_market_from_its_listing_to_its_removal() -> Non
             await asked(paper, "/paper/events", kind="remove", pair="SOL/USDT")
             with pytest.raises(TimeoutError):
                 await read_on(connection, 1.5)
+
+
+async def test_an_exchange_that_stops_sends_its_listeners_away() -> None:
+    with PaperExchange(symbols="BTC/USDT", history=timedelta(days=1)) as paper:
+        connection = await connect(stream_url(paper, "/ws/btcusdt@kline_1m"))
+        await told(connection)
+        leaving = asyncio.get_running_loop().run_in_executor(None, paper.__exit__, None, None, None)
+        with pytest.raises(ConnectionClosed):
+            await read_on(connection, SECONDS)
+        await asyncio.wait_for(leaving, 5)
+    assert paper.venue.hub.clients == 0
