@@ -23,6 +23,7 @@ _POINT = 1e-4
 _MINUTE_MS = 60_000
 _BUSIER = 2.5  # what is traded in a swap, in terms of its spot market
 _HELD_MINUTES = 1_700  # typical minutes' volume that is held open
+_KEPT_DAYS = 64
 _Make = Callable[[str, int], Bars]
 
 
@@ -48,14 +49,16 @@ class _Prices:
 
     kind: DataKind = "SYNTHETIC"
 
-    def __init__(self, what: str, spot: BarSource, listings: dict[str, Listing], make: _Make) -> None:
-        """Take what ``make`` gives for a name and a day."""
+    def __init__(
+        self, what: str, spot: BarSource, listings: dict[str, Listing], make: _Make, *, kept: int = _KEPT_DAYS
+    ) -> None:
+        """Take what ``make`` gives for a name and a day; ``kept`` days of it stay."""
         self.origin = f"{what} over {spot.origin}, basis made up"
         self.shift_ms = spot.shift_ms
         self.base = spot.base
         self.listings = listings
         self._spot = spot
-        self._days = DayBars(make, spot.base)
+        self._days = DayBars(make, kept=kept)
 
     def span(self, name: str) -> Span:
         """Return the time that the spot bars cover."""
@@ -84,7 +87,7 @@ class BasisSource(_Prices):
     ) -> None:
         """Lay a basis over the bars of ``spot``, which has every market that ``listings`` (swaps) name."""
         swaps = {listing.name: listing for listing in listings}
-        super().__init__("swaps", spot, swaps, self._contract)
+        super().__init__("swaps", spot, swaps, self._contract, kept=4 * _KEPT_DAYS)
         self._seed = seed
         self._holes = holes or Holes(seed)
         self.mark = _Prices("mark", spot, swaps, self._mark)

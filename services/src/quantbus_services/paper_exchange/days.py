@@ -9,17 +9,16 @@ from quantbus_services.paper_exchange.series import Bars, floor_to
 __all__ = ["DAY_MS", "DayBars"]
 
 DAY_MS = 86_400_000
-_FINE_DAYS = 512  # some 80 kB each where bars are minutes
-_COARSE_DAYS = 8_192
+_FINE_DAYS = 384  # some 80 kB each where bars are minutes
+_COARSE_DAYS = 4_096
 
 
 class DayBars:
     """Cuts ranges and coarser bars out of whole days; every timeframe divides a day."""
 
-    def __init__(self, make: Callable[[str, int], Bars], base: Timeframe) -> None:
-        """Let ``make`` give the base bars of a name and a day since 1970."""
-        self._base_ms = base.seconds * 1000
-        self._fine = lru_cache(maxsize=_FINE_DAYS)(make)
+    def __init__(self, make: Callable[[str, int], Bars], *, kept: int = _FINE_DAYS) -> None:
+        """Let ``make`` give the base bars of a name and a day since 1970; ``kept`` days of them stay."""
+        self._fine = lru_cache(maxsize=kept)(make)
         self._coarse = lru_cache(maxsize=_COARSE_DAYS)(self._aggregate)
 
     def bars(self, name: str, start_ms: int, end_ms: int) -> Bars:

@@ -53,7 +53,7 @@ class SyntheticSource:
         self._seed = seed
         self._assets = Assets(seed)
         self._holes = holes or Holes(seed)
-        self._days = DayBars(self._make_day, self.base)
+        self._days = DayBars(self._make_day)
 
     def admit(self, base: str, quote: str) -> None:
         """Serve one more pair."""
