@@ -53,8 +53,8 @@ lint: setup ## Ruff: format and lint
 	@$(RUN) ruff format --check $(CODE)
 	@$(RUN) ruff check $(CODE)
 
-type: setup ## Mypy, strict
-	@$(RUN) mypy $(SOURCES)
+type: setup ## Mypy, strict, over the members and the tests
+	@$(RUN) mypy $(SOURCES) tests
 
 arch: setup ## The import law and the architecture tests
 	@$(RUN) lint-imports --no-cache

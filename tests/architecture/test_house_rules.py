@@ -206,11 +206,9 @@ def test_public_functions_of_contracts_and_research_are_documented() -> None:
         if module.path.parts[0] not in ("contracts", "research"):
             continue
         for node in module.tree.body:
-            public = (
-                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-                and node.name[0] != "_"
-            )
-            if public and not ast.get_docstring(node):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if node.name[0] != "_" and not ast.get_docstring(node):
                 found.append(f"{module.path}:{node.lineno} {node.name}")
     assert not found, offenders(found)
 

@@ -16,7 +16,7 @@ PAIRS, BARS = 40, 20
 def keys_examined(explained: object) -> int:
     """Return the most index keys that any part of the plan looked at."""
     if isinstance(explained, dict):
-        own = explained.get("totalKeysExamined", 0)
+        own = int(explained.get("totalKeysExamined", 0))
         return max([own, *map(keys_examined, explained.values())])
     return max(map(keys_examined, explained), default=0) if isinstance(explained, list) else 0
 

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ def test_what_is_exported_and_imported_again_is_the_same_to_the_last_bit(
 def test_a_file_keeps_its_bars_outside_of_the_range(with_bars: MongoSettings, tmp_path: Path) -> None:
     [whole] = exported(with_bars, tmp_path, "BTC/USDT")
     before = whole.path.read_bytes()
-    middle = {
+    middle: dict[str, Any] = {
         "since": (BEGIN + timedelta(minutes=100)).isoformat(),
         "until": (BEGIN + timedelta(minutes=200)).isoformat(),
     }

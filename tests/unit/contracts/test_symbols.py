@@ -46,7 +46,7 @@ def test_a_symbol_resolves_to_its_instrument_or_is_refused(known: set[Instrument
 def test_every_recorded_market_of_every_venue_round_trips(shared_data: Path) -> None:
     lists = recorded_instruments(shared_data)
     assert len(lists) >= 18
-    ambiguous = {}
+    ambiguous: dict[str, set[str]] = {}
     for name, known in lists.items():
         assert known, f"nothing was read from {name}"
         catalogue = InstrumentCatalogue(known)

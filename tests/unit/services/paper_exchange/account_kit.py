@@ -80,13 +80,13 @@ class Bench:
             return await self.client.post(path, content=text, headers=headers)
         return await self.client.request(method, f"{path}?{text}", headers=headers)
 
-    async def ask(self, method: str, path: str, **parameters: object) -> Any:
+    async def ask(self, method: str, path: str, **parameters: Any) -> Any:
         """Return the content of an answer that must be a success."""
         reply = await self.send(method, path, **parameters)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
-    async def code(self, method: str, path: str, **parameters: object) -> tuple[int, int]:
+    async def code(self, method: str, path: str, **parameters: Any) -> tuple[int, int]:
         """Return status and error code of an answer that must be a refusal."""
         reply = await self.send(method, path, **parameters)
         assert reply.status_code >= 400, reply.text

@@ -5,6 +5,7 @@ import random
 from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -46,7 +47,10 @@ class Play:
         self._open()
         for name in NAMES:
             request = AccountRequest(name=name, spot=MONEY, futures={"USDT": MONEY["USDT"]})
-            self.office.perform(self.venue.now_ms(), lambda at, r=request: open_account(self.ledger, r, at))
+            self.office.perform(self.venue.now_ms(), partial(self._open_account, request))
+
+    def _open_account(self, request: AccountRequest, at: int) -> object:
+        return open_account(self.ledger, request, at)
 
     def _open(self) -> None:
         self.ledger = Ledger(self.journal)
@@ -165,7 +169,7 @@ def check_futures(play: Play, account: Account) -> None:
         # What was paid and is not realised yet is what the position stands for.
         assert position.basis == paid[position.symbol]
         if not position.amount:
-            assert (position.basis, position.margin) == (0, 0)
+            assert (position.basis, position.margin) == (ZERO, ZERO)
     by_type = {
         kind: sum((one.amount for one in incomes if one.type == kind), ZERO)
         for kind in ("COMMISSION", "REALIZED_PNL")

@@ -27,7 +27,7 @@ async def test_orders_balances_and_positions_are_there_after_a_restart(tmp_path:
     await bench.ask("POST", "/api/v3/order", **ORDER)
     await bench.ask("POST", "/fapi/v1/order", **ORDER)
     waiting = await bench.limit("BUY", bench.price() * Decimal("0.9995"), "0.01")
-    paths = (
+    paths: tuple[tuple[str, dict[str, str]], ...] = (
         ("/api/v3/account", {}),
         ("/api/v3/openOrders", {}),
         ("/api/v3/myTrades", {"symbol": "BTCUSDT"}),
