@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.paper_exchange.chance import key_of, normals, waves
 from quantbus_services.paper_exchange.days import DAY_MS, DayBars
@@ -95,11 +96,22 @@ class BasisSource(_Prices):
         self.premium = _Prices("premium", spot, swaps, self._premium)
 
     def admit(self, base: str, quote: str) -> None:
-        """Serve one more pair, if the spot bars can be made up."""
+        """Serve one more pair.
+
+        Raises
+        ------
+        ConfigError
+            If the spot bars are a recording without that pair.
+        """
+        name = base + quote
         if isinstance(self._spot, _MadeUp):
             self._spot.admit(base, quote)
-            name = base + quote
-            self.listings.setdefault(name, swap_listing(self._spot.listings[name]))
+        if name not in self._spot.listings:
+            raise ConfigError(
+                f"expected recorded bars of {base}/{quote}, found those of {', '.join(self._spot.listings)}; "
+                "name it among the symbols"
+            )
+        self.listings.setdefault(name, swap_listing(self._spot.listings[name]))
 
     def open_interest(self, name: str, moments_ms: Integers) -> Floats:
         """Return the open interest at each moment, in units of the base currency."""

@@ -98,6 +98,6 @@ class Venue:
             return [self.market(event.market)]
         markets = [self.market(kind) for kind in KINDS]
         if event.kind == "list":
-            return markets
+            return [market for market in markets if market.source.listings]  # none: that side is switched off
         name = "".join(parse_pair(event.pair))
         return [market for market in markets if name in market.listed(event.at_ms)] or markets[:1]

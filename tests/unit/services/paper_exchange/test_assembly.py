@@ -10,6 +10,8 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import load_settings
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.paper_exchange.assembly import build_venue
+from quantbus_services.paper_exchange.events import MarketEvent
+from quantbus_services.paper_exchange.listings import KINDS, Kind
 from quantbus_services.paper_exchange.settings import PaperSettings
 from tests.unit.services.paper_exchange.recordings import recording, write_parquet
 
@@ -103,9 +105,20 @@ def test_holes_are_for_made_up_bars_only(tmp_path: Path) -> None:
         build_venue(PaperSettings(data=(tmp_path,), gaps=0.1), FrozenClock(NOW))
 
 
-def test_without_futures_there_are_no_swaps() -> None:
+def test_without_futures_there_are_no_swaps_and_none_are_listed_later() -> None:
     venue = build_venue(PaperSettings(futures=False), FrozenClock(NOW))
+    venue.add_event(MarketEvent("list", "SOL/USDT", venue.now_ms()))
+    assert "SOLUSDT" in venue.spot.listed(venue.now_ms())
     assert venue.futures.listed(venue.now_ms()) == {}
+
+
+@pytest.mark.parametrize("market", KINDS)
+def test_neither_side_of_a_recording_can_list_what_it_does_not_hold(tmp_path: Path, market: Kind) -> None:
+    write_parquet(tmp_path / "BINANCE_BTCUSDT_1m.parquet", recording(9 * 1440))
+    venue = build_venue(PaperSettings(data=(tmp_path,)), FrozenClock(NOW))
+    with pytest.raises(ConfigError, match="expected recorded bars of SOL/USDT, found those of BTCUSDT"):
+        venue.add_event(MarketEvent("list", "SOL/USDT", venue.now_ms(), market=market))
+    assert venue.events.all() == ()
 
 
 @pytest.mark.parametrize(
