@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from quantbus_contracts.mongo.steps import Row, Steps, bulk_write, find, insert_many, server_time
 from quantbus_contracts.schema import CandleReport
 
-__all__ = ["correct", "diff_insert", "insert_missing"]
+__all__ = ["correct", "diff_insert", "insert_missing", "twins"]
 
 _DUPLICATE = 11000
 _ABOUT_THE_WRITE = ("source", "ingested_at")
@@ -26,11 +26,16 @@ def insert_missing(collection: str, rows: list[Row]) -> Steps[list[Row]]:
     try:
         yield insert_many(collection, rows)
     except BulkWriteError as error:
-        errors = error.details["writeErrors"]
-        if any(item["code"] != _DUPLICATE for item in errors):
-            raise
-        return [rows[item["index"]] for item in errors]
+        return [rows[index] for index in twins(error)]
     return []
+
+
+def twins(error: BulkWriteError) -> list[int]:
+    """Return the places of the rows whose key stood already; an error about anything else is raised again."""
+    errors = error.details["writeErrors"]
+    if any(item["code"] != _DUPLICATE for item in errors):
+        raise error
+    return [int(item["index"]) for item in errors]
 
 
 def correct(collection: str, changed: Mapping[str, Row], stamp: Row) -> Steps[int]:

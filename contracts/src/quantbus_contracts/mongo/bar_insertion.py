@@ -11,6 +11,7 @@ from pymongo.errors import BulkWriteError
 
 from quantbus_contracts.collections import candle_collection
 from quantbus_contracts.errors import BusContended
+from quantbus_contracts.mongo._diff_insert import insert_missing, twins
 from quantbus_contracts.mongo.block_marks import open_blocks
 from quantbus_contracts.mongo.block_spans import is_past, span_start
 from quantbus_contracts.mongo.steps import Row, Steps, find, in_transaction, insert_many, new_deadline, pause
@@ -18,7 +19,6 @@ from quantbus_contracts.timeframe import Timeframe
 
 __all__ = ["insert_bars"]
 
-_DUPLICATE = 11000
 _ROWS_AT_ONCE = 5_000  # a transaction must end well within the server's limit, three seconds where it is ours
 # Eleven seconds outlast a writer that died inside its transaction, which our servers give up on after three.
 _ATTEMPTS = 60
@@ -39,22 +39,14 @@ def insert_bars(
     """
     past = [moment for moment in rows if is_past(timeframe, span_start(timeframe, moment), now)]
     settled = set(past)
-    raced = yield from _insert(candle_collection(timeframe), [rows[at] for at in rows if at not in settled])
+    raced = yield from insert_missing(
+        candle_collection(timeframe), [rows[at] for at in rows if at not in settled]
+    )
     for start in range(0, len(past), _ROWS_AT_ONCE):
         part = {moment: rows[moment] for moment in past[start : start + _ROWS_AT_ONCE]}
         raced += yield from _insert_past(symbol, timeframe, part, now)
         yield new_deadline()
     return raced
-
-
-def _insert(collection: str, rows: list[Row]) -> Steps[list[Row]]:
-    if not rows:
-        return []
-    try:
-        yield insert_many(collection, rows)
-    except BulkWriteError as error:
-        return [rows[index] for index in _twins(error)]
-    return []
 
 
 def _insert_past(
@@ -70,7 +62,7 @@ def _insert_past(
             yield from in_transaction(_insert_and_mark(symbol, timeframe, left, now))
             break
         except BulkWriteError as error:
-            _twins(error)  # raises what is not about twins
+            twins(error)  # raises what is not about twins
         except BusContended:
             if attempt == _ATTEMPTS:
                 raise
@@ -86,10 +78,3 @@ def _insert_and_mark(
     # The mark first: there two writers of one series meet, before anything else was done.
     yield from open_blocks(symbol, timeframe, rows, now)
     yield insert_many(candle_collection(timeframe), list(rows.values()))
-
-
-def _twins(error: BulkWriteError) -> list[int]:
-    errors = error.details["writeErrors"]
-    if any(item["code"] != _DUPLICATE for item in errors):
-        raise error
-    return [item["index"] for item in errors]
