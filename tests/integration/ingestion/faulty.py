@@ -32,7 +32,7 @@ from quantbus_services.paper_exchange.venue import Venue
 
 MINUTE = Timeframe.parse("1m")
 PAIRS = ("BTC/USDT", "ETH/USDT")
-HISTORY = timedelta(minutes=40)
+HISTORY = timedelta(minutes=30)
 _PAGE_BARS = 10
 _TIMEOUT_SECONDS = 0.6
 
@@ -44,15 +44,16 @@ class FaultyExchange:
     url: str
     clock: FrozenClock
     venue: Venue
+    control: httpx.Client
 
     def switch(self, name: str, **settings: object) -> None:
-        httpx.put(f"{self.url}/paper/faults/{name}", json=settings, trust_env=False).raise_for_status()
+        self.control.put(f"/paper/faults/{name}", json=settings).raise_for_status()
 
     def clear(self) -> None:
-        httpx.delete(f"{self.url}/paper/faults", trust_env=False).raise_for_status()
+        self.control.delete("/paper/faults").raise_for_status()
 
     def told(self) -> Any:
-        return httpx.get(f"{self.url}/paper/faults", trust_env=False).raise_for_status().json()
+        return self.control.get("/paper/faults").raise_for_status().json()
 
     def truth(self, pair: str, start: datetime, end: datetime) -> list[tuple[object, ...]]:
         """What the exchange's bars really are, as it prints them."""
@@ -67,8 +68,11 @@ class FaultyExchange:
 @contextmanager
 def faulty_exchange(start: datetime, pairs: Sequence[str] = PAIRS) -> Iterator[FaultyExchange]:
     clock = FrozenClock(start)
-    with PaperExchange(clock=clock, symbols=",".join(pairs), seed=7, history="2d") as paper:
-        yield FaultyExchange(paper.url, clock, paper.venue)
+    with (
+        PaperExchange(clock=clock, symbols=",".join(pairs), seed=7, history="2d") as paper,
+        httpx.Client(base_url=paper.url, trust_env=False) as control,
+    ):
+        yield FaultyExchange(paper.url, clock, paper.venue, control)
 
 
 @dataclass

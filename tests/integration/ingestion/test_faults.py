@@ -104,6 +104,7 @@ async def test_hours_of_maintenance_are_survived_and_made_up_for(
     assert len(failures) == 8
     assert {error.kind for error in failures} == {"maintenance"}
     await ingestion.assert_nothing_untrue()
+    assert {error.kind for error in await ingestion.backfill()} == {"maintenance"}
 
     exchange.clear()
     assert await ingestion.live(bars=1) == []

@@ -23,17 +23,15 @@ _NUMBERS = count(1)
 class Bench:
     """An exchange on a clock that stands, and a client with an account."""
 
-    paper: PaperExchange
     clock: FrozenClock
     client: ccxt.binance
+    control: httpx.Client
 
     def switch(self, name: str, **settings: object) -> None:
-        answer = httpx.put(f"{self.paper.url}/paper/faults/{name}", json=settings, trust_env=False)
-        answer.raise_for_status()
+        self.control.put(f"/paper/faults/{name}", json=settings).raise_for_status()
 
     def injected(self, name: str) -> int:
-        told = httpx.get(f"{self.paper.url}/paper/faults", trust_env=False).json()
-        return int(told["injected"].get(name, 0))
+        return int(self.control.get("/paper/faults").json()["injected"].get(name, 0))
 
     def buy(self, pair: str, client_id: str) -> Any:
         return self.client.create_order(pair, "market", "buy", AMOUNT, params={"newClientOrderId": client_id})
@@ -58,19 +56,19 @@ def running() -> Iterator[Bench]:
         client = ccxt.binance(paper.ccxt_config(enableRateLimit=False, timeout=600))
         client.milliseconds = lambda: int(clock.now().timestamp() * 1000)
         client.load_markets()
-        yield Bench(paper, clock, client)
+        with httpx.Client(base_url=paper.url, trust_env=False) as control:
+            yield Bench(clock, client, control)
         client.close()
 
 
 @pytest.fixture
 def bench(running: Bench) -> Bench:
     """A fresh account, no fault."""
-    url = f"{running.paper.url}/paper"
-    httpx.delete(f"{url}/faults", trust_env=False).raise_for_status()
+    running.control.delete("/paper/faults").raise_for_status()
     running.clock.advance(timedelta(seconds=30))
     money = {"USDT": "10000"}
     asked = {"name": f"bot{next(_NUMBERS)}", "spot": money, "futures": money, "keys": [{}]}
-    [key] = httpx.post(f"{url}/accounts", json=asked, trust_env=False).raise_for_status().json()["keys"]
+    [key] = running.control.post("/paper/accounts", json=asked).raise_for_status().json()["keys"]
     running.client.apiKey, running.client.secret = key["api_key"], key["secret"]
     running.client.options["timeDifference"] = 0
     return running

@@ -119,8 +119,9 @@ ANSWERS = (
         "maintenance",
         "answer",
         "503, system maintenance, for hours (as long as it is switched on)",
-        "the live loop keeps trying every half minute at most and then fetches all it missed; "
-        "a backfill ends with an error and goes on where it was when started again",
+        "the live loop tries again after half a minute at most, and fetches all it missed once answers come back "
+        "(after `max_failures` failed turns of every series in a row it exits with 1, to be started again); "
+        "a backfill ends with an error, and goes on where it was when started again",
         "tests/integration/ingestion/test_faults.py::test_hours_of_maintenance_are_survived_and_made_up_for",
         _always(_maintenance),
     ),
