@@ -100,6 +100,8 @@ def _announce(url: str, venue: Venue) -> None:
     else:
         days = source.shift_ms / 86_400_000
         console.print(f"recorded data ({source.origin}), shown {days:g} days later than it happened")
+        if any(venue.spot.is_over(name, now_ms) for name in venue.spot.listed(now_ms)):
+            console.print("[bold red]the recording is over[/bold red]: take another anchor to begin anew")
         if venue.futures.listed(now_ms):
             console.print("[bold yellow]SYNTHETIC BASIS[/bold yellow]: swaps follow it by a made-up basis")
     if venue.clock.speed != 1 or venue.clock.start != venue.clock.anchor:
