@@ -2,14 +2,20 @@
 
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from quantbus_contracts.runtime.metrics import new_registry
+from quantbus_contracts.schema import Disagreement, DisagreementKind
+from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.gaps.metrics import GapMetrics
+from quantbus_services.ingestion.series import Series
 from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
 from quantbus_services.monitor.positions import MISMATCH_KINDS
 
@@ -18,7 +24,7 @@ FOLDER = Path("deploy/prometheus")
 
 
 def exported() -> bytes:
-    """Return the text that a monitor serves once every metric has a value."""
+    """Return the text that monitor and ingestion serve once every metric has a value."""
     registry = new_registry("monitor", "0.1.0")
     loop, chain, bot = LoopMetrics(registry), ChainMetrics(registry), BotMetrics(registry)
     for gauge in (chain.candle_last, chain.candle_due):
@@ -34,7 +40,33 @@ def exported() -> bytes:
     chain.refused.labels("bot", "stale").inc()
     for kind in MISMATCH_KINDS:
         bot.mismatches.labels(kind).set(0)
-    return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(exported_by_ingestion())
+
+
+def exported_by_ingestion() -> CollectorRegistry:
+    """Return what live ingestion serves about gaps and second sources."""
+    registry = CollectorRegistry()
+    metrics = GapMetrics(registry)
+    series = Series(Instrument.from_pair("BINANCE", "BTC/USDT"), Timeframe.parse("1m"))
+    metrics.standing(series, [])
+    metrics.stood_in(series, 1)
+    moment = datetime(2026, 1, 5, tzinfo=UTC)
+    metrics.disagreed(
+        Disagreement(
+            symbol=series.instrument.symbol,
+            timeframe="1m",
+            open_time=moment,
+            kind=DisagreementKind.CLOSE,
+            source="binance",
+            other_source="fallback:OKX:BTCUSDT",
+            close=1.0,
+            other_close=2.0,
+            volume=1.0,
+            other_volume=1.0,
+            seen_at=moment,
+        )
+    )
+    return registry
 
 
 def run(command: list[str], *, given: bytes | None = None) -> str:

@@ -1,7 +1,7 @@
 """Puts together what goes on beside the live loop: the ledger of gaps, its repairs, and second sources."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -123,6 +123,7 @@ async def beside_live(
     random: Callable[[], float],
     on_error: Callable[[VenueError], None],
     on_write: OnWrite,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncGenerator[LiveParts]:
     """Build what goes on beside the live loop, and repair gaps in the background meanwhile."""
     metrics = GapMetrics(registry)
@@ -138,6 +139,7 @@ async def beside_live(
             every_seconds=settings.gap_check_seconds,
             now=clock.now,
             on_standing=metrics.standing,
+            sleep=sleep,
         )
         async with asyncio.TaskGroup() as group:
             rounds = group.create_task(keeper.run())

@@ -85,15 +85,8 @@ async def run_live(
             random=_random,
             on_error=_counting(metrics),
             on_write=lambda _, report: metrics.written(report),
+            sleep=sleep,
         ) as beside:
-            stream = CcxtStream(
-                settings.venue,
-                parts.series,
-                parts.markets,
-                url=settings.venue_url,
-                random=_random,
-                on_error=metrics.stream_error,
-            )
             poller = Poller(
                 parts.series,
                 beside.first,
@@ -105,11 +98,22 @@ async def run_live(
                 random=_random,
                 sleep=sleep,
                 beside=beside.companions,
-                stream=stream if settings.stream else None,
+                stream=_stream(parts, settings, metrics) if settings.stream else None,
                 follow_bus=parts.bus.follow,
             )
             _log.info("live", venue=parts.hasty.venue, series=[str(item) for item in parts.series])
             return await poller.run()
+
+
+def _stream(parts: "_Parts", settings: IngestionSettings, metrics: IngestionMetrics) -> CcxtStream:
+    return CcxtStream(
+        settings.venue,
+        parts.series,
+        parts.markets,
+        url=settings.venue_url,
+        random=_random,
+        on_error=metrics.stream_error,
+    )
 
 
 async def run_backfill(

@@ -7,7 +7,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Series", "comma_list", "is_derivative_name", "requested_series"]
+__all__ = ["Series", "comma_list", "is_derivative_name", "optional_list", "requested_series"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,6 +33,11 @@ def comma_list(text: str, what: str) -> list[str]:
     if not parts:
         raise ConfigError(f"expected a comma-separated list of {what}, found {text!r}")
     return parts
+
+
+def optional_list(text: str | None, what: str) -> list[str]:
+    """Split a list as `comma_list` does; nothing given gives none."""
+    return comma_list(text, what) if text is not None else []
 
 
 def requested_series(

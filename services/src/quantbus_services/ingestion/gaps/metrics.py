@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from quantbus_contracts.schema import Disagreement, Gap
+from quantbus_contracts.schema import Disagreement, DisagreementKind, Gap
 from quantbus_services.ingestion.series import Series
 
 __all__ = ["GapMetrics"]
@@ -33,6 +33,9 @@ class GapMetrics:
             ["kind"],
             registry=registry,
         )
+
+        for kind in DisagreementKind:  # an increase is seen only from a number that was there before
+            self._disagreements.labels(kind.value)
 
     def standing(self, series: Series, gaps: Sequence[Gap]) -> None:
         """Note what is missing in a series."""

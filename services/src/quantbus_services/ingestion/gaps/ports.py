@@ -20,8 +20,8 @@ class GapLedger(Protocol):
 
     async def find(
         self,
-        symbol: str | None = None,
-        timeframe: Timeframe | None = None,
+        symbol: str,
+        timeframe: Timeframe,
         start: datetime | None = None,
         end: datetime | None = None,
         *,

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from quantbus_contracts.schema import Gap, GapState
 from quantbus_services.ingestion.gaps.main import SeriesGaps
 
-__all__ = ["gaps_json", "gaps_table", "series_table"]
+__all__ = ["gaps_json", "gaps_table", "series_table", "show_gaps"]
 
 _SHOWN = 30
 _STYLES = {GapState.OPEN: "red", GapState.RETRYING: "yellow", GapState.UNREACHABLE: "red"}
@@ -39,6 +40,16 @@ def _bars(found: Sequence[SeriesGaps]) -> dict[str, int]:
         for gap in item.gaps:
             bars[gap.state.value] += gap.bars
     return dict(bars)
+
+
+def show_gaps(found: Sequence[SeriesGaps], console: Console) -> None:
+    """Print the series that have or had gaps, and the gaps that stand."""
+    if not any(item.gaps for item in found):
+        console.print(f"{len(found):,} series, no bar is missing between stored ones")
+        return
+    console.print(series_table(found))
+    if longest := gaps_table(found):
+        console.print(longest)
 
 
 def series_table(found: Sequence[SeriesGaps]) -> Table:

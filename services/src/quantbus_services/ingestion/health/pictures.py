@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.candle_columns import CandleColumns
 from quantbus_services.ingestion.health.judge import SeriesHealth
 from quantbus_services.ingestion.health.measure import Run
@@ -54,8 +55,13 @@ def draw(columns: CandleColumns, health: SeriesHealth, confirmed: Spans = ()) ->
     bars = columns.select(order[np.isfinite(columns.close[order])])
     if not len(bars):
         return ""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError(
+            "expected matplotlib for the pictures of a page, found none; install quantbus-services[report]"
+        ) from error
 
     with mpl.rc_context(_STYLE | {"svg.hashsalt": health.name}):
         panels = [_price, _volume, _missing] if health.measures.days else [_price, _volume]
