@@ -115,7 +115,7 @@ class Poller:
         doings: list[Coroutine[Any, Any, object]] = [self._ring(), self._keep_time(), self._pulse()]
         doings += [self._keep(desk) for desk in self.state.desks]
         if self._stream is not None:
-            doings.append(self._stream.run(self._opened))
+            doings.append(self._hear(self._stream))
         ended = asyncio.create_task(self._gave_up.wait())
         tasks = [ended, *(asyncio.create_task(doing) for doing in doings)]
         try:
@@ -130,9 +130,7 @@ class Poller:
 
     async def _ring(self) -> None:
         """Wake the series whose bars have become due, unless the stream was faster."""
-        bell = BarClock(
-            self._clock, {desk.series.timeframe for desk in self.state.desks}, self._grace
-        )
+        bell = BarClock(self._clock, {desk.series.timeframe for desk in self.state.desks}, self._grace)
         while True:
             for firing in bell.ring():
                 for desk in self.state.desks:
@@ -150,6 +148,16 @@ class Poller:
         while True:
             await self._sleep(_CLOCK_LOOK_SECONDS)
             await self._clock.refresh()
+
+    async def _hear(self, stream: Stream) -> None:
+        """Listen to the stream, and to it again if it ends; a stream must never cost more than its earliness."""
+        while True:
+            try:
+                await stream.run(self._opened)
+            except Exception as error:  # noqa: BLE001  # a loop body: log, count, rest
+                self._metrics.stream_error(type(error).__name__)
+                _log.error("stream_failed", error=str(error), exc_info=error)
+            await self._sleep(_LONGEST_REST_SECONDS)
 
     async def _keep(self, desk: Desk) -> None:
         """Bring one series up whenever it is due."""

@@ -7,8 +7,11 @@ to ask, the request decides what is true, and a stream that fails costs nothing 
 
 import asyncio
 import importlib
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +26,7 @@ __all__ = ["CcxtStream", "opened_bars", "stream_urls"]
 _log = structlog.get_logger(__name__)
 _PER_SUBSCRIPTION = 100
 _LONGEST_PAUSE_SECONDS = 60.0
+_GOODBYE_SECONDS = 1.0
 _GARBAGE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 Markets = Mapping[str, Mapping[str, Any]]
 
@@ -52,9 +56,7 @@ class CcxtStream:
 
     async def run(self, on_open: Callable[[Series, datetime], None]) -> None:
         """Call ``on_open`` for every bar that is seen to be open; where there is no stream, wait for ever."""
-        # It takes seconds to import, during which bars are already polled.
-        pro = await asyncio.to_thread(importlib.import_module, "ccxt.pro")
-        exchange = self._exchange(pro)
+        exchange = self._exchange(await _imported("ccxt.pro"))
         if exchange is None:
             _log.info("no_stream", venue=self._venue)
             await asyncio.Event().wait()
@@ -62,8 +64,11 @@ class CcxtStream:
             async with asyncio.TaskGroup() as group:
                 for wanted in self._subscriptions():
                     group.create_task(self._listen(exchange, wanted, on_open))
+            await asyncio.Event().wait()  # none of them has candles
         finally:
-            await exchange.close()
+            with suppress(TimeoutError):  # of an exchange that does not say goodbye
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await exchange.close()
 
     def _exchange(self, pro: Any) -> Any:  # noqa: ANN401  # ccxt is untyped
         if self._venue not in pro.exchanges:
@@ -127,6 +132,27 @@ class CcxtStream:
 
     def _pauses(self) -> Iterator[float]:
         return delays(1_000_000_000, first=1.0, ceiling=_LONGEST_PAUSE_SECONDS, random=self._random)
+
+
+async def _imported(name: str) -> ModuleType:
+    """Import a module in the background: it takes seconds, in which bars are polled already.
+
+    In a thread that nobody waits for, since the process may be asked to stop meanwhile.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[ModuleType] = loop.create_future()
+
+    def settle(module: ModuleType) -> None:
+        if not done.done():
+            done.set_result(module)
+
+    def load() -> None:
+        module = importlib.import_module(name)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, module)
+
+    threading.Thread(target=load, name=f"import {name}", daemon=True).start()
+    return await done
 
 
 def opened_bars(

@@ -479,6 +479,23 @@ async def test_a_bar_that_the_stream_shows_closed_is_asked_for_at_once() -> None
     assert len(asked) == len(set(asked))  # the bell finds nothing left to do
 
 
+async def test_a_stream_that_fails_in_an_unforeseen_way_is_begun_again_and_costs_no_bar() -> None:
+    begun: list[datetime] = []
+
+    class Broken:
+        async def run(self, on_open: Callable[[Series, datetime], None]) -> None:
+            begun.append(world.clock.now())
+            raise ZeroDivisionError
+
+    world = World(stream=Broken())
+
+    await world.run()
+
+    assert len(begun) > 3
+    assert world.stored() == whole(-14, 3)
+    assert world.figure("quantbus_stream_errors_total", kind="ZeroDivisionError") == len(begun)
+
+
 async def test_a_stream_from_the_future_is_not_believed() -> None:
     stream = Openings()
     world = World(stream=stream)
