@@ -1,13 +1,14 @@
 """Unmodified ccxt trades with accounts of a running exchange, which may be killed."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import ccxt
 import ccxt.async_support
 import httpx
 import pytest
 
-from quantbus_services.paper_exchange import ccxt_config
+from quantbus_services.paper_exchange import PaperExchange, ccxt_config
 from tests.integration.paper_exchange.conftest import Paper, PaperStarter
 
 pytestmark = pytest.mark.integration
@@ -176,3 +177,13 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(start_paper: PaperStarter)
     assert (await exchange.fetch_order(bought["id"], PAIR))["cost"] == bought["cost"]
     assert (await exchange.fetch_balance())["BTC"]["free"] == pytest.approx(0.00999)
     await exchange.close()
+
+
+def test_an_exchange_in_this_process_comes_back_to_its_state(tmp_path: Path) -> None:
+    state = tmp_path / "state.sqlite"
+    with PaperExchange(symbols="BTC/USDT", state=state) as paper:
+        keys = keys_of(paper.url, "bot")
+        order = ccxt.binance(paper.ccxt_config(**keys)).create_order(PAIR, "market", "buy", 0.01)
+    with PaperExchange(symbols="BTC/USDT", state=state) as paper:
+        again = ccxt.binance(paper.ccxt_config(**keys))
+        assert again.fetch_order(order["id"], PAIR)["cost"] == order["cost"]

@@ -8,7 +8,9 @@ from typing import Any, Self
 from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.errors import QuantbusError
 from quantbus_contracts.runtime.settings import load_settings
-from quantbus_services.paper_exchange.assembly import build_app, build_venue
+from quantbus_services.paper_exchange.app import create_app
+from quantbus_services.paper_exchange.assembly import build_venue, open_rooms
+from quantbus_services.paper_exchange.rooms import Room
 from quantbus_services.paper_exchange.server import listen, serve, url_of
 from quantbus_services.paper_exchange.settings import PaperSettings
 from quantbus_services.paper_exchange.urls import ccxt_config
@@ -41,6 +43,7 @@ class PaperExchange:
         self._task: asyncio.Task[None] | None = None
         self._ready = threading.Event()
         self._url = ""
+        self._rooms: list[Room] = []
 
     @property
     def url(self) -> str:
@@ -55,7 +58,8 @@ class PaperExchange:
         """Start to serve; return once clients may connect."""
         socket = listen(self._settings.host, self._settings.port)
         self._url = url_of(socket)
-        app = build_app(self.venue, self._settings)
+        self._rooms = open_rooms(self.venue, self._settings)
+        app = create_app(self.venue, rooms=self._rooms)
 
         async def run() -> None:
             self._task = asyncio.create_task(serve(app, socket, self._ready.set))
@@ -85,3 +89,5 @@ class PaperExchange:
             self._thread.join(_STOP_SECONDS)
         if not self._loop.is_running():
             self._loop.close()
+        for room in self._rooms:
+            room.close()

@@ -23,3 +23,7 @@ class Room(Protocol):
     def wrap(self, app: ASGIApp) -> ASGIApp:
         """Return ``app``, or what stands before it."""
         ...
+
+    def close(self) -> None:
+        """Let go of files; nothing is asked of the room any more."""
+        ...

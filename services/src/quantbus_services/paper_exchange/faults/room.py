@@ -42,3 +42,6 @@ class FaultRoom:
     def wrap(self, app: ASGIApp) -> ASGIApp:
         """Return the layer around ``app``."""
         return FaultLayer(app, self.desk, self._marks)
+
+    def close(self) -> None:
+        """Do nothing: there are no files."""
