@@ -12,7 +12,7 @@ from decimal import Decimal
 from quantbus_services.paper_exchange.accounts.path import Step
 from quantbus_services.paper_exchange.accounts.records import ZERO, Order, Side
 
-__all__ = ["Match", "in_turn", "made_at", "reaches", "take"]
+__all__ = ["Match", "in_turn", "made_at", "may_reach", "reaches", "take"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,13 @@ def reaches(order: Order, price: Decimal) -> bool:
     if order.type.startswith("TAKE_PROFIT"):
         falls = not falls
     return price <= order.stop_price if falls else price >= order.stop_price
+
+
+def may_reach(order: Order, low: Decimal, high: Decimal) -> bool:
+    """Tell whether an open order could start or be filled between two prices."""
+    if order.is_waiting:
+        return reaches(order, low) or reaches(order, high)
+    return low <= order.price if order.side is Side.BUY else high >= order.price
 
 
 def made_at(order: Order, step: Step) -> Decimal | None:

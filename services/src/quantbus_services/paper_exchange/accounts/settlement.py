@@ -6,9 +6,12 @@ depend on when, or how often, anyone asks.
 
 import heapq
 from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
+from quantbus_services.paper_exchange.accounts.matching import may_reach
 from quantbus_services.paper_exchange.accounts.money import exact
 from quantbus_services.paper_exchange.accounts.path import Step, steps_of
 from quantbus_services.paper_exchange.accounts.records import ZERO, Board, Status
@@ -66,7 +69,7 @@ class Settlement:
             return
         steps = (
             _Event(step.time_ms, board, symbol, 1, listing, step)
-            for step in steps_of(market, listing, after_ms, until_ms)
+            for step in steps_of(market, listing, after_ms, until_ms, partial(self._concerns, board, symbol))
         )
         if board == "spot" or self._risk is None:
             yield from steps
@@ -76,6 +79,12 @@ class Settlement:
             for one in self._risk.fundings(symbol, after_ms, until_ms)
         )
         yield from heapq.merge(fundings, steps, key=lambda one: one[:4])
+
+    def _concerns(self, board: Board, symbol: str, low: Decimal, high: Decimal) -> bool:
+        """Tell whether a bar could start or fill an order, or end a position."""
+        if board == "futures" and any(one.held(symbol) for one in self._ledger.accounts.values()):
+            return True
+        return any(may_reach(order, low, high) for order in self._ledger.open_orders(board, symbol))
 
     def _take(self, event: _Event) -> None:
         if self._risk is not None and isinstance(event.what, Funding):
