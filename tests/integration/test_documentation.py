@@ -4,13 +4,17 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from quantbus_contracts.mongo.candle_writer import CandleWriter
+from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.policy import Reason
 from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_contracts.timeframe import Timeframe
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,7 +52,13 @@ def help_of(*words: str) -> str:
 @pytest.mark.parametrize("line", command_lines())
 def test_commands_and_their_options_exist(line: str) -> None:
     words = line.split()[1:]
-    depth = 1 if words[0] in ("demo", "up", "down", "logs", "settings") else 2
+    depth = (
+        3
+        if words[:2] == ["ingest", "universe"]
+        else 1
+        if words[0] in ("demo", "up", "down", "logs", "settings")
+        else 2
+    )
     if words[:2] in (["paper-exchange", "accounts"], ["paper-exchange", "faults"]):
         depth = 3
     shown = help_of(*words[:depth])
@@ -58,13 +68,29 @@ def test_commands_and_their_options_exist(line: str) -> None:
         )
 
 
+def store_january(connection: Connection) -> None:
+    """Store what the examples of reading read: a month of days and hours, a day of minutes."""
+    start, writer = datetime(2024, 1, 1, tzinfo=UTC), CandleWriter(connection)
+    for symbol in ("BINANCE:BTCUSDT", "BINANCE:ETHUSDT"):
+        for timeframe, count in (("1d", 31), ("1h", 31 * 24), ("1m", 1440)):
+            frame = Timeframe.parse(timeframe)
+            bars = [(start + at * frame.delta, 1.0, 2.0, 0.5, 1.5, float(at)) for at in range(count)]
+            writer.write_bars(symbol, frame, "example", bars)
+
+
 @pytest.mark.parametrize(("name", "code"), blocks("python"), ids=lambda value: value[:20])
-def test_python_runs_as_it_stands(name: str, code: str, mongo_settings: MongoSettings) -> None:
+def test_python_runs_as_it_stands(
+    name: str, code: str, mongo_settings: MongoSettings, connection: Connection
+) -> None:
     assert mongo_settings.mongo_uri is not None
+    if name == "reading.md":
+        store_january(connection)
     environment = {
         **os.environ,
         "QUANTBUS_MONGO_URI": mongo_settings.mongo_uri.get_secret_value(),
         "QUANTBUS_SIGNALS_DB": mongo_settings.signals_db,
+        "QUANTBUS_MARKET_DB": mongo_settings.market_db,
+        "QUANTBUS_HOME": str(mongo_settings.home),
     }
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
