@@ -59,7 +59,7 @@ def test_commands_and_their_options_exist(line: str) -> None:
         if words[0] in ("demo", "up", "down", "logs", "settings")
         else 2
     )
-    if words[:2] in (["paper-exchange", "accounts"], ["paper-exchange", "faults"]):
+    if words[:2] in (["paper-exchange", "accounts"], ["paper-exchange", "faults"], ["ingest", "universe"]):
         depth = 3
     shown = help_of(*words[:depth])
     for option in (word for word in words if word.startswith("--")):

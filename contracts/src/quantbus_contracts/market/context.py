@@ -70,11 +70,10 @@ class MarketContext:
         self, perpetual: str, spot: str, start: Moment, end: Moment, timeframe: str | Timeframe = "1h"
     ) -> "pd.DataFrame":
         """Return perpetual minus spot at the closes of the bars that both have; see `basis_of`."""
-        data = MarketData(self.connection)
-        one, other = (
-            MarketQuery.of(name, start, end, "close", timeframe).symbols[0] for name in (perpetual, spot)
-        )
-        return basis_of(data.get_market_data([one, other], start, end, "close", timeframe), one, other)
+        query = MarketQuery.of(perpetual, start, end, "close", timeframe)
+        one, other = query.symbols[0], MarketQuery.of(spot, start, end).symbols[0]
+        bars = MarketData(self.connection).frame([one, other], query.timeframe, query.start, query.end)
+        return basis_of(bars, one, other)
 
     def universe(self, name: str, at: datetime) -> Universe | None:
         """Return the newest list of ``name`` that was known at ``at`` (``as_of <= at``); None if there is none.
