@@ -25,7 +25,9 @@ Cell = tuple[str, str, str]
 MARKET = [
     *("crypto_market", "crypto_market_1m", "crypto_market_3m", "crypto_market_5m", "crypto_market_15m"),
     *("crypto_market_30m", "crypto_market_1h", "crypto_market_2h", "crypto_market_4h", "crypto_market_6h"),
-    *("crypto_market_8h", "crypto_market_12h", "crypto_instruments"),
+    *("crypto_market_8h", "crypto_market_12h", "crypto_blocks", "crypto_instruments", "crypto_universe"),
+    *("crypto_funding", "crypto_mark", "crypto_open_interest", "crypto_depth", "crypto_gaps"),
+    *("crypto_disagreements", "crypto_market_revisions", "crypto_instrument_changes"),
 ]
 DATABASES = {
     "quantbus_market": MARKET,
@@ -37,6 +39,7 @@ DATABASES = {
             "strategies",
             "signals_audit",
             "api_keys",
+            "publish_turns",
         )
     ],
     "quantbus_trading": ["executions", "heartbeats", "controls"],
@@ -48,10 +51,12 @@ PUBLISHER = {
     "publish_runs": "fciu",
     "strategies": "fciu",
     "signals_audit": "fci",
+    "publish_turns": "fciu",
     "heartbeats": "iu",
 }
 ALLOWED: dict[str, dict[str, str]] = {
-    "ingest": dict.fromkeys(MARKET, "fciu") | {"heartbeats": "iu"},
+    "ingest": dict.fromkeys(MARKET, "fciu")
+    | {"crypto_market_revisions": "i", "crypto_instrument_changes": "fci", "heartbeats": "iu"},
     "research": dict.fromkeys(MARKET, "fc") | PUBLISHER,
     "gateway": dict.fromkeys(MARKET, "fc")
     | PUBLISHER
