@@ -16,6 +16,7 @@ from quantbus_services.ingestion.universe_cli import app as universe
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
+    from quantbus_services.ingestion.importer import FileReport
     from quantbus_services.ingestion.settings import IngestionSettings
 
 __all__ = ["app"]
@@ -100,13 +101,17 @@ def import_(
         for report in reports:
             if report.rejections:
                 console.print(rejections_table(report))
+    _tell_not_imported(reports)
+    raise typer.Exit(exit_code(reports))
+
+
+def _tell_not_imported(reports: "list[FileReport]") -> None:
     for report in reports:
         why = report.error or ("every row was refused" if report.refused_whole else "")
         if why:
             Console(stderr=True).print(
                 f"[bold red]not imported:[/] {escape(str(report.path))}: {escape(why)}", soft_wrap=True
             )
-    raise typer.Exit(exit_code(reports))
 
 
 @app.command()
