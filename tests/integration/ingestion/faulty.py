@@ -34,7 +34,7 @@ MINUTE = Timeframe.parse("1m")
 PAIRS = ("BTC/USDT", "ETH/USDT")
 HISTORY = timedelta(minutes=30)
 _PAGE_BARS = 10
-_TIMEOUT_SECONDS = 0.6
+_TIMEOUT_SECONDS = 20.0  # a busy machine shall not look like a fault
 
 
 @dataclass
@@ -102,6 +102,10 @@ class Ingestion:
             sleep=self.sleep,
             on_report=lambda _report: None,
         )
+
+    def give_up_after(self, seconds: float = _TIMEOUT_SECONDS) -> None:
+        """Wait for no answer longer than that."""
+        self.source._exchange.timeout = seconds * 1000
 
     async def sleep(self, seconds: float) -> None:
         self.exchange.clock.advance(timedelta(seconds=seconds))

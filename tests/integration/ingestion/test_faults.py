@@ -73,6 +73,8 @@ async def test_the_series_is_whole_after_the_fault(
     exchange: FaultyExchange, ingestion: Ingestion, spec: FaultSpec
 ) -> None:
     exchange.switch(spec.name, **settings_for(spec))
+    if KINDS.get(spec.name) == {"timeout"} and spec.layer == "transport":
+        ingestion.give_up_after(0.5)
 
     await ingestion.backfill()
     await ingestion.live(bars=2)
@@ -84,11 +86,13 @@ async def test_the_series_is_whole_after_the_fault(
     assert ingestion.kinds == KINDS.get(spec.name, set())
 
     exchange.clear()
+    ingestion.give_up_after()
     await ingestion.live(bars=1)
     assert await ingestion.backfill() == []
     await ingestion.assert_whole()
     quiet = exchange.told()["quiet"]
     assert (quiet["inside_ban"], quiet["inside_pause"]) == (0, 0)
+    assert quiet["crossing"] < 4 * (1 + quiet["bans"] + quiet["pauses"])  # four workers, others on their way
 
 
 async def test_hours_of_maintenance_are_survived_and_made_up_for(

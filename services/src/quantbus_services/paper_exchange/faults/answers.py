@@ -1,6 +1,7 @@
 """Faults of the answer: rate limits, bans, errors, maintenance, pages that are no data."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
@@ -46,7 +47,7 @@ def _page(status: int) -> Answered:
 
 def _limited(event: Occasion) -> Answered:
     seconds = event.parameters.get("retry_after", 0)
-    told = (("Retry-After", f"{seconds:g}"),) if seconds else ()
+    told = (("Retry-After", str(math.ceil(seconds))),) if seconds else ()
     answer = refusal(429, -1003, "Too much request weight used; current limit is 6000 per 1 MINUTE.", told)
     return replace(answer, quiet=Quiet(seconds)) if seconds else answer
 

@@ -6,9 +6,6 @@ from quantbus_services.paper_exchange.faults.exchange import Quiet
 
 __all__ = ["QuietTimes"]
 
-_CROSSING_MS = 250
-"""Requests so soon after the answer that asked for quiet were on their way already; counted apart."""
-
 
 @dataclass(slots=True)
 class QuietTimes:
@@ -22,9 +19,10 @@ class QuietTimes:
         Requests that came although the client had been told when to come again. Zero is what a client
         that may be trusted with an account shows.
     crossing
-        Requests that came within a quarter of a second of the answer that asked for quiet.
+        Requests that came within ``crossing_ms`` of the answer that asked for quiet: they were on their way.
     """
 
+    crossing_ms: float = 250.0
     banned_until_ms: int = 0
     paused_until_ms: int = 0
     bans: int = 0
@@ -49,7 +47,7 @@ class QuietTimes:
         """Count a request; return whether a ban refuses it."""
         is_banned = now_ms < self.banned_until_ms
         if is_banned or now_ms < self.paused_until_ms:
-            if now_ms - self._asked_at_ms < _CROSSING_MS:
+            if now_ms - self._asked_at_ms < self.crossing_ms:
                 self.crossing += 1
             elif is_banned:
                 self.inside_ban += 1

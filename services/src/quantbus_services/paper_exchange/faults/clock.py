@@ -28,6 +28,11 @@ CLOCK = (
 class MovableClock(Clock, Protocol):
     """A clock that can be made to jump."""
 
+    @property
+    def speed(self) -> float:
+        """Return how many of its seconds pass in one of the machine's."""
+        ...
+
     def jump(self, by: timedelta) -> None:
         """Show a time that is ``by`` later from now on."""
         ...

@@ -18,6 +18,9 @@ from quantbus_services.paper_exchange.faults.spec import Behave, FaultSpec, Occa
 
 __all__ = ["FaultDesk"]
 
+_CROSSING_MS = 250
+"""For how long, of the client's time, requests may be on their way."""
+
 
 @dataclass(slots=True)
 class _Active:
@@ -40,7 +43,7 @@ class FaultDesk:
         self._on_event = on_event
         self._active: dict[str, _Active] = {}
         self.injected: Counter[str] = Counter()
-        self.quiet = QuietTimes()
+        self.quiet = QuietTimes(crossing_ms=_CROSSING_MS * clock.speed)
 
     @property
     def is_busy(self) -> bool:
