@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from quantbus_contracts.errors import BusUnavailable, ConfigError, VenueRefused, VenueUnavailable
+from quantbus_contracts.runtime.settings import KNOWN_NAMES
 from quantbus_contracts.schema import CandleReport, FundingRate, MarkPrice, Observation
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.observations import HistoryFiller, ObservationSource, Parsed
+from quantbus_services.ingestion.observations.main import KINDS
 from quantbus_services.ingestion.observations.metrics import ObservationMetrics
 from quantbus_services.ingestion.observations.observer import GaveUp, Observer, Round
+from quantbus_services.ingestion.observations.settings import ObservationSettings
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BTC = Instrument.from_pair("BINANCE", "BTC/USDT:USDT")
-ETH = Instrument.from_pair("BINANCE", "ETH/USDT:USDT")
 HOUR = Timeframe.parse("1h")
 Answer = Callable[..., Any]
 
@@ -187,6 +189,13 @@ class TestMarks:
     async def test_no_order_book_is_no_answer(self) -> None:
         with pytest.raises(VenueUnavailable, match="no order book"):
             await source(Door(fetch_order_book=lambda _pair, _limit: "<html>")).depth(BTC)
+
+
+def test_every_setting_is_known_by_name_and_every_kind_has_its_pace() -> None:
+    own = ObservationSettings()
+    names = {f"QUANTBUS_OBSERVATION_{name}".upper() for name in ObservationSettings.model_fields}
+    assert names == {name for name in KNOWN_NAMES if name.startswith("QUANTBUS_OBSERVATION_")}
+    assert all(own.every(kind) >= timedelta(seconds=1) for kind in KINDS)
 
 
 class Stop(Exception):

@@ -11,8 +11,10 @@ from datetime import datetime
 from quantbus_contracts.errors import ContractError, VenueUnavailable
 from quantbus_contracts.schema import RULE_FIELDS, Listing, MarketChange
 
-__all__ = ["Compared", "compare", "rename"]
+__all__ = ["PARTIAL_LIST", "Compared", "compare", "rename"]
 
+PARTIAL_LIST = "partial_list"
+"""The word that a market list which was cut short is counted under."""
 _MOST_GONE_SHARE = 0.2
 _FEW = 10
 """A list that lacks more than a fifth of the markets, and more than a few, is taken for a partial answer."""
@@ -49,7 +51,7 @@ def compare(
         raise VenueUnavailable(
             f"the market list lacks {len(gone)} of {alive} markets that were listed: taken for a partial answer; "
             "nothing was changed. If they are really gone, say --accept-delistings",
-            kind="garbage",
+            kind=PARTIAL_LIST,
         )
     begun = {item.instrument.market_type for item in known.values()}
     appeared = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from quantbus_contracts.clock import SystemClock
-from quantbus_contracts.errors import BusError, ConfigError, ContractError, VenueError
+from quantbus_contracts.errors import BusError, ConfigError, ContractError, VenueError, VenueUnavailable
 from quantbus_contracts.mongo.client import AsyncConnection, connect
 from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
 from quantbus_contracts.mongo.instruments import InstrumentStore
@@ -23,7 +23,7 @@ from quantbus_contracts.schema import DepthSnapshot, FundingRate, Heartbeat
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.desk import Desk, open_desk
-from quantbus_services.ingestion.listings import ListingKeeper
+from quantbus_services.ingestion.listings import PARTIAL_LIST, ListingKeeper
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.names import InstrumentNames, read_symbol
 from quantbus_services.ingestion.observations.files import read_observations
@@ -94,9 +94,14 @@ async def run_observe(
 async def _together(
     observers: Sequence[Observer], beat: Callable[[], Awaitable[None]], desk: Desk, every_seconds: float
 ) -> int:
-    async def live() -> None:
+    async def keep_time() -> None:
         while True:
             await desk.clock.refresh()
+            await asyncio.sleep(every_seconds)
+
+    async def live() -> None:
+        # Apart from the clock: a venue that is to be left alone for a while makes us no less alive.
+        while True:
             try:
                 await beat()
             except BusError as error:
@@ -106,6 +111,7 @@ async def _together(
     code = 0
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(keep_time())
             group.create_task(live())
             for observer in observers:
                 group.create_task(observer.run())
@@ -134,7 +140,12 @@ def _rounds(
         return await source.funding(instrument, since, now + timedelta(minutes=1), 100)
 
     async def listings() -> Parsed:
-        await keeper.refresh()
+        try:
+            await keeper.refresh()
+        except VenueUnavailable as error:
+            if error.kind != PARTIAL_LIST:
+                raise
+            _log.error("market_list_refused", error=str(error))  # for a person; the other kinds go on
         return Parsed()
 
     def each(
