@@ -16,8 +16,9 @@ from quantbus_contracts.timeframe import Timeframe
 
 __all__ = ["AsyncHoleFinder", "Hole", "HoleFinder"]
 
-_PIECE_BARS = 500_000  # counted within one time-out
-_READ_BARS = 5_000  # below this, reading the keys costs less than counting halves
+_PIECE_BARS = 16_384  # counted at once: so few that narrowing down a hole costs little
+_READ_BARS = 512  # below this, reading the keys costs less than counting halves
+_GAPPY = 50  # with more than one bar of so many missing, it does too
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +60,7 @@ def _search(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -
         return []
     if not stored:
         return [Hole(*_aligned(timeframe, start, end))]
-    if wanted <= _READ_BARS:
+    if wanted <= _READ_BARS or (wanted - stored) * _GAPPY > wanted:
         times = yield from _open_times(symbol, timeframe, query)
         return missing_runs(times, start, end, timeframe)
     middle = timeframe.floor(start) + (wanted // 2) * timeframe.delta
@@ -115,7 +116,7 @@ def _open_times(symbol: str, timeframe: Timeframe, query: Row) -> Steps[list[dat
         {when: 1, "_id": 0},
         sort=[(when, 1)],
         hint=[("symbol", 1), (when, 1)],
-        batch_size=_READ_BARS,
+        batch_size=_PIECE_BARS,
     )
     return [_open_time(row[when]) for row in rows]
 
