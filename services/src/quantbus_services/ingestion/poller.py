@@ -29,6 +29,7 @@ __all__ = ["Beside", "Poller", "State", "Stream"]
 _log = structlog.get_logger(__name__)
 _LONGEST_REST_SECONDS = 30.0
 _SHORTEST_REST_SECONDS = 0.005
+_ASK_AGAIN_SECONDS = 0.25
 _LONGEST_SLEEP_SECONDS = 10.0  # after which the clock is looked at, should it have been moved
 _CLOCK_LOOK_SECONDS = 5.0  # how often to ask whether the clocks should be compared
 _HINT_LEAD = timedelta(seconds=5)  # by which a stream may be ahead of what we take for the venue's time
@@ -116,16 +117,14 @@ class Poller:
         doings += [self._keep(desk) for desk in self.state.desks]
         if self._stream is not None:
             doings.append(self._hear(self._stream))
-        ended = asyncio.create_task(self._gave_up.wait())
-        tasks = [ended, *(asyncio.create_task(doing) for doing in doings)]
+        ended: asyncio.Task[object] = asyncio.create_task(self._gave_up.wait())
+        tasks: list[asyncio.Task[object]] = [ended, *(asyncio.create_task(doing) for doing in doings)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 await task  # of all tasks only giving up ends by itself; another that ends has failed
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
         return 1
 
     async def _ring(self) -> None:
@@ -155,6 +154,7 @@ class Poller:
             try:
                 await stream.run(self._opened)
             except Exception as error:  # noqa: BLE001  # a loop body: log, count, rest
+                _raise_if_cancelled()
                 self._metrics.stream_error(type(error).__name__)
                 _log.error("stream_failed", error=str(error), exc_info=error)
             await self._sleep(_LONGEST_REST_SECONDS)
@@ -166,6 +166,7 @@ class Poller:
             try:
                 is_current = await self._follower.bring_up(desk)
             except Exception as error:  # noqa: BLE001  # a loop body: log, count, give up after N
+                _raise_if_cancelled()
                 await self._sleep(await self._failed(desk, error))
                 continue
             desk.failures = 0
@@ -241,3 +242,20 @@ class Poller:
     @property
     def _grace(self) -> timedelta:
         return timedelta(seconds=self._settings.grace_seconds)
+
+
+def _raise_if_cancelled() -> None:
+    """End a task that was asked to, though what it waited for made another error of the cancellation."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:
+    """Cancel tasks until all have ended: a library that swallows a cancellation is asked again."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_ASK_AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -109,6 +109,9 @@ class CcxtStream:
                 _log.warning("no_stream", venue=self._venue, error=str(error)[:200])
                 return
             except (ccxt.BaseError, *_GARBAGE) as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # ccxt makes errors of its own of a cancellation
                 self._on_error(type(error).__name__)
                 pause = next(pauses)
                 _log.warning("stream_broken", error=str(error)[:200], pause_seconds=round(pause, 1))

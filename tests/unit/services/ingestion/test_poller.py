@@ -511,6 +511,25 @@ async def test_a_stream_from_the_future_is_not_believed() -> None:
     assert world.figure("quantbus_stream_hints_total", outcome="implausible") > 0
 
 
+async def test_it_stops_though_a_library_makes_another_error_of_the_cancellation() -> None:
+    world = World()
+
+    async def swallowing(*_: object) -> object:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise VenueUnavailable("connection closed", kind="network") from None
+
+    world.venue.fetch = swallowing  # type: ignore[method-assign,assignment]
+    running = asyncio.ensure_future(world.poller.run())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    running.cancel()
+
+    await asyncio.wait_for(asyncio.gather(running, return_exceptions=True), timeout=20)
+    assert running.cancelled()
+
+
 async def test_the_metrics_name_the_newest_bar() -> None:
     world = World()
 
