@@ -16,7 +16,8 @@ from quantbus_contracts.timeframe import Timeframe
 
 __all__ = ["AsyncHoleFinder", "Hole", "HoleFinder"]
 
-_PIECE_BARS = 16_384  # counted at once: so few that narrowing down a hole costs little
+_PIECE_BARS = 262_144  # counted within one time-out
+_PART_BARS = 16_384  # what a piece with a hole is divided into, before parts with holes are halved
 _READ_BARS = 512  # below this, reading the keys costs less than counting halves
 _GAPPY = 50  # with more than one bar of so many missing, it does too
 
@@ -49,7 +50,7 @@ def _holes(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) ->
 
 
 def _search(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> Steps[list[Hole]]:
-    """Halve what is not whole until it is small enough to be read."""
+    """Divide what is not whole until it is small enough to be read."""
     wanted = timeframe.count(start, end)
     if not wanted:
         return []
@@ -63,10 +64,13 @@ def _search(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -
     if wanted <= _READ_BARS or (wanted - stored) * _GAPPY > wanted:
         times = yield from _open_times(symbol, timeframe, query)
         return missing_runs(times, start, end, timeframe)
-    middle = timeframe.floor(start) + (wanted // 2) * timeframe.delta
-    left = yield from _search(symbol, timeframe, start, middle)
-    right = yield from _search(symbol, timeframe, middle, end)
-    return left + right
+    part = (_PART_BARS if wanted > _PART_BARS else wanted // 2) * timeframe.delta
+    runs: list[Hole] = []
+    cursor = _ceil(timeframe, start)
+    while cursor < end:
+        runs += yield from _search(symbol, timeframe, cursor, min(cursor + part, end))
+        cursor += part
+    return runs
 
 
 def missing_runs(
@@ -116,7 +120,7 @@ def _open_times(symbol: str, timeframe: Timeframe, query: Row) -> Steps[list[dat
         {when: 1, "_id": 0},
         sort=[(when, 1)],
         hint=[("symbol", 1), (when, 1)],
-        batch_size=_PIECE_BARS,
+        batch_size=_PART_BARS,
     )
     return [_open_time(row[when]) for row in rows]
 
