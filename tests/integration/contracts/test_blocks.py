@@ -1,8 +1,9 @@
 """Sealed blocks: what is read through them is what the rows say, whatever happens meanwhile."""
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.timeframe import Timeframe
 
 pytestmark = pytest.mark.integration
-BTC, ETH = "BINANCE:BTCUSDT", "BINANCE:ETHUSDT"
+_numbers = itertools.count()
 MINUTE, HOUR, DAY = (Timeframe.parse(name) for name in ("1m", "1h", "1d"))
 START = datetime(2024, 3, 1, tzinfo=UTC)
 FAR = datetime(2030, 1, 1, tzinfo=UTC)
@@ -36,15 +37,21 @@ def bars(
     ]
 
 
+def next_symbol() -> str:
+    """Return a symbol behind all before: the index would walk over what tests before have deleted."""
+    return f"BINANCE:C{next(_numbers):05}USDT"
+
+
 @dataclass
 class Market:
     connection: Connection
+    symbol: str = field(default_factory=next_symbol)
 
-    def write(self, found: Sequence[Bar], timeframe: Timeframe = MINUTE, symbol: str = BTC) -> None:
-        CandleWriter(self.connection).write_bars(symbol, timeframe, "test", found)
+    def write(self, found: Sequence[Bar], timeframe: Timeframe = MINUTE) -> None:
+        CandleWriter(self.connection).write_bars(self.symbol, timeframe, "test", found)
 
-    def seal(self, timeframe: Timeframe = MINUTE, symbol: str = BTC, *, check: bool = False) -> Any:
-        return BlockSealer(self.connection).seal(symbol, timeframe, check=check)
+    def seal(self, timeframe: Timeframe = MINUTE, *, check: bool = False) -> Any:
+        return BlockSealer(self.connection).seal(self.symbol, timeframe, check=check)
 
     def read(
         self,
@@ -55,7 +62,7 @@ class Market:
         end: datetime = FAR,
     ) -> BarArrays:
         way = read_bars if blocks else read_rows
-        return self.connection.run(way([BTC], timeframe, start, end, FIELDS))[BTC]
+        return self.connection.run(way([self.symbol], timeframe, start, end, FIELDS))[self.symbol]
 
     @property
     def blocks(self) -> Any:
@@ -248,7 +255,7 @@ def test_a_damaged_block_is_passed_over_told_and_mended(
     change = {"$set": {column: harmed}} if harmed is not None else {"$unset": {column: ""}}
     market.blocks.update_one({"_id": stored["_id"]}, change)
     assert same(market.read(), rows)
-    assert "BINANCE:BTCUSDT|1m|20240301" in caplog.text
+    assert f"{market.symbol}|1m|20240301" in caplog.text
     report = market.seal(check=True)
     assert (report.damaged, report.sealed, report.standing) == (("20240301",), 1, 1)
     caplog.clear()
@@ -290,8 +297,7 @@ values = st.floats(1e-8, 1e9).map(float)
 def test_blocks_equal_rows_bit_for_bit(
     market: Market, first: Any, second: Any, begin: int, length: int
 ) -> None:
-    for name in ("crypto_market_1m", "crypto_blocks"):
-        market.connection.collection(name).delete_many({})
+    market.symbol = next_symbol()
 
     def write(found: Any) -> None:
         market.write(
@@ -325,8 +331,8 @@ async def test_asynchronous_sealing_and_reading_give_the_same(
     market: Market, async_connection: AsyncConnection
 ) -> None:
     market.write(bars(1500))
-    report = await AsyncBlockSealer(async_connection).seal(BTC, MINUTE)
+    report = await AsyncBlockSealer(async_connection).seal(market.symbol, MINUTE)
     assert report.sealed == 2
-    found = await async_connection.run(read_bars([BTC, ETH], MINUTE, START, FAR, FIELDS))
-    assert same(found[BTC], market.read(blocks=False))
-    assert len(found[ETH]) == 0
+    found = await async_connection.run(read_bars([market.symbol, "OKX:X"], MINUTE, START, FAR, FIELDS))
+    assert same(found[market.symbol], market.read(blocks=False))
+    assert len(found["OKX:X"]) == 0

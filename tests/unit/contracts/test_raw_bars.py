@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quantbus_contracts.bar_arrays import FIELDS
 from quantbus_contracts.errors import BusError
-from quantbus_contracts.mongo.raw_bars import bars_of_raw
+from quantbus_contracts.mongo.raw_bars import bars_of_raw, batch_of
 from quantbus_contracts.timeframe import Timeframe
 
 MINUTE, DAY = Timeframe.parse("1m"), Timeframe.parse("1d")
@@ -37,7 +37,7 @@ def row(symbol: str, moment: datetime, values: Any, **more: Any) -> dict[str, An
 
 
 def read(rows: list[dict[str, Any]], timeframe: Timeframe = MINUTE, fields: tuple[str, ...] = FIELDS) -> Read:
-    raw = b"".join(bson.encode(item) for item in rows)
+    raw = batch_of(bson.encode({"firstBatch": rows, "id": bson.Int64(0), "ns": "market.crypto_market_1m"}))
     return [
         (symbol, time, *values)
         for symbol, bars in bars_of_raw(raw, timeframe, fields)
@@ -144,3 +144,8 @@ def test_a_row_that_is_no_bar_is_named(broken: dict[str, Any]) -> None:
     rows = [row("BINANCE:BTCUSDT", START, (1.0, 4.0, 0.5, 2.0, 3.0)) | broken]
     with pytest.raises(BusError, match=r"expected a bar, found the row 'BINANCE:BTCUSDT\|"):
         read(rows)
+
+
+def test_an_answer_that_is_not_whole_is_refused() -> None:
+    with pytest.raises(BusError, match="in one answer"):
+        batch_of(bson.encode({"firstBatch": [], "id": bson.Int64(7), "ns": "market.crypto_market_1m"}))

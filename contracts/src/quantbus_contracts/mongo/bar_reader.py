@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 
 from quantbus_contracts.bar_arrays import BarArrays
 from quantbus_contracts.collections import candle_collection
+from quantbus_contracts.errors import BusContended, BusUnavailable
 from quantbus_contracts.mongo.block_codec import DamagedBlock, unpack
 from quantbus_contracts.mongo.block_marks import BLOCKS
 from quantbus_contracts.mongo.block_spans import day_of, span_length, span_start
-from quantbus_contracts.mongo.raw_bars import bars_of_raw
-from quantbus_contracts.mongo.steps import Row, Steps, find, find_raw, new_deadline
+from quantbus_contracts.mongo.raw_bars import bars_of_raw, batch_of
+from quantbus_contracts.mongo.steps import Call, Row, Steps, find, find_raw, new_deadline
 from quantbus_contracts.timeframe import Timeframe
 
 __all__ = ["read_bars", "read_rows"]
@@ -25,7 +26,7 @@ __all__ = ["read_bars", "read_rows"]
 _log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCKS_AT_ONCE = 500
-_ROWS_AT_ONCE = 100_000
+_ROWS_AT_ONCE = 30_000  # at most 430 bytes each by the validator, so they fit into one answer
 Span = tuple[datetime, datetime]
 
 
@@ -118,24 +119,32 @@ def _read_rows(
     while symbols and start < end:
         yield new_deadline()
         bounds = {"$gte": _stored(timeframe, start), "$lt": _stored(timeframe, end)}
-        batches: list[bytes] = yield find_raw(
-            candle_collection(timeframe),
-            _from_place(symbols, place, when, bounds),
-            sort=[("symbol", 1), (when, 1)],
-            limit=_ROWS_AT_ONCE,
-            batch_size=_ROWS_AT_ONCE,
-        )
+        query = _from_place(symbols, place, when, bounds)
+        order = {"symbol": 1, when: 1}
+        question = find_raw(candle_collection(timeframe), query, sort=order, limit=_ROWS_AT_ONCE)
+        cursor = yield from _asked_twice(question)
         count = 0
-        for batch in batches:
-            for symbol, bars in bars_of_raw(batch, timeframe, fields):
-                found.parts[symbol].append(bars)
-                count += len(bars)
-                place = {"symbol": symbol, when: bars}
+        for symbol, bars in bars_of_raw(batch_of(cursor), timeframe, fields):
+            found.parts[symbol].append(bars)
+            count += len(bars)
+            place = {"symbol": symbol, when: bars}
         if count < _ROWS_AT_ONCE or place is None:
             return
         last = _EPOCH + timedelta(milliseconds=int(place[when].open_times_ms[-1]))
         place = {"symbol": place["symbol"], when: _stored(timeframe, last)}
         symbols = [symbol for symbol in symbols if symbol >= place["symbol"]]
+
+
+def _asked_twice(question: Call) -> Steps[bytes]:
+    """Ask again, within the same time-out, where the connection broke: the driver does so for all but commands."""
+    reply: bytes
+    try:
+        reply = yield question
+    except BusContended:
+        raise
+    except BusUnavailable:
+        reply = yield question
+    return reply
 
 
 def _from_place(symbols: list[str], place: Row | None, name: str, bounds: Row) -> Row:

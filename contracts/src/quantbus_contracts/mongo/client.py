@@ -34,7 +34,7 @@ from quantbus_contracts.collections import Database, spec_of
 from quantbus_contracts.errors import BusContended, BusError, BusUnavailable, ConfigError
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
 from quantbus_contracts.mongo.refusals import REFUSED_BY_VALIDATOR, told
-from quantbus_contracts.mongo.steps import Call, Row, Steps, server_time
+from quantbus_contracts.mongo.steps import Call, Row, Steps, find_command, server_time
 from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
 
@@ -141,10 +141,13 @@ class _Course(Generic[Result, Session]):
         self.done = False
         self.session: Session | None = None
 
+    @property
+    def inside(self) -> bool:
+        return self.session is not None and self.session.in_transaction
+
     def with_session(self, options: dict[str, Any]) -> dict[str, Any]:
         """Return the options of a call with the session of the transaction under way, if one is."""
-        inside = self.session is not None and self.session.in_transaction
-        return options | {"session": self.session} if inside else options
+        return options | {"session": self.session} if self.inside else options
 
     def next_call(self) -> Call | None:
         try:
@@ -249,9 +252,14 @@ class Connection:
             case "aggregate_undecoded":
                 found = self.collection(call.collection).with_options(_UNDECODED).aggregate(*call.args)
                 return [document.raw for document in found]
+            case "find_raw":
+                database = self.client[self.names.of(call.collection)]
+                command = find_command(self.names.called(call.collection), call, inside=course.inside)
+                options = course.with_session({"codec_options": _UNDECODED})
+                return bytes(database.command(command, **options)["cursor"].raw)
         options = course.with_session(call.options)
         reply = getattr(self.collection(call.collection), call.method)(*call.args, **options)
-        return list(reply) if call.method in ("find", "find_raw_batches", "aggregate") else reply
+        return list(reply) if call.method in ("find", "aggregate") else reply
 
     def _wait(self, call: Call, course: "_Course[Result, ClientSession]") -> None:
         if call.method == "pause":
@@ -330,9 +338,14 @@ class AsyncConnection:
         if call.method == "aggregate_undecoded":
             found = await collection.with_options(_UNDECODED).aggregate(*call.args)
             return [document.raw for document in await found.to_list()]
+        if call.method == "find_raw":
+            database = self.client[self.names.of(name)]
+            undecoded = course.with_session({"codec_options": _UNDECODED})
+            reply = await database.command(find_command(name, call, inside=course.inside), **undecoded)
+            return bytes(reply["cursor"].raw)
         method = getattr(collection, call.method)
         options = course.with_session(call.options)
-        if call.method in ("find", "find_raw_batches"):
+        if call.method == "find":
             return await method(*call.args, **options).to_list()
         reply = await method(*call.args, **options)
         return await reply.to_list() if call.method == "aggregate" else reply

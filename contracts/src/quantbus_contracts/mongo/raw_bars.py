@@ -19,10 +19,10 @@ from quantbus_contracts.errors import BusError
 from quantbus_contracts.mongo.steps import Row
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["bars_of_raw"]
+__all__ = ["bars_of_raw", "batch_of"]
 
-_DOUBLE, _STRING, _DATE = 0x01, 0x02, 0x09
-_SIZES = {_DOUBLE: 8, 0x07: 12, 0x08: 1, _DATE: 8, 0x0A: 0, 0x10: 4, 0x12: 8}
+_DOUBLE, _STRING, _DATE, _LONG = 0x01, 0x02, 0x09, 0x12
+_SIZES = {_DOUBLE: 8, 0x07: 12, 0x08: 1, _DATE: 8, 0x0A: 0, 0x10: 4, 0x11: 8, _LONG: 8}
 _DAY_BYTES = 8
 _DAY_MS = 86_400_000
 _FEW, _MANY = 64, 4_096
@@ -41,8 +41,35 @@ class _Layout:
     """Eight-byte words that must agree: (offset, mask)."""
 
 
+def batch_of(cursor: bytes) -> bytes:
+    """Return the inside of the array of documents in the server's answer to ``find``.
+
+    Raises
+    ------
+    BusError
+        If not all that was asked for fitted into the answer.
+    """
+    batch, left, at = None, 0, 4
+    while cursor[at]:
+        kind, stop = cursor[at], cursor.index(0, at + 1)
+        name, at = cursor[at + 1 : stop], stop + 1
+        size = _SIZES.get(kind, 0) or struct.unpack_from("<i", cursor, at)[0] + 4 * (kind == _STRING)
+        if name == b"firstBatch":
+            batch = cursor[at + 4 : at + size - 1]
+        elif name == b"id":
+            left = struct.unpack_from("<q", cursor, at)[0]
+        at += size
+    if batch is None or left:
+        raise BusError(
+            "expected all the bars that were asked for in one answer of the server, found a part of them"
+        )
+    return batch
+
+
 def bars_of_raw(raw: bytes, timeframe: Timeframe, fields: Sequence[str]) -> Iterator[tuple[str, BarArrays]]:
     """Yield (symbol, bars) stretch by stretch, in the order of the rows; a symbol may come in several stretches.
+
+    ``raw`` is the inside of a BSON array, as `batch_of` finds it: type, number in digits, a zero, the row.
 
     Raises
     ------
@@ -53,9 +80,10 @@ def bars_of_raw(raw: bytes, timeframe: Timeframe, fields: Sequence[str]) -> Iter
     while offset < len(raw):
         layout = _layout(raw, offset, timeframe, fields)
         if layout is None:
-            length = struct.unpack_from("<i", raw, offset)[0]
-            yield _decoded(bson.decode(raw[offset : offset + length]), timeframe, fields)
-            offset += length
+            start = raw.index(0, offset) + 1
+            length = struct.unpack_from("<i", raw, start)[0]
+            yield _decoded(bson.decode(raw[start : start + length]), timeframe, fields)
+            offset = start + length
             continue
         count = _alike(raw, offset, layout)
         yield layout.symbol, _read(raw, offset, count, layout, timeframe, fields)
@@ -63,12 +91,14 @@ def bars_of_raw(raw: bytes, timeframe: Timeframe, fields: Sequence[str]) -> Iter
 
 
 def _layout(raw: bytes, offset: int, timeframe: Timeframe, fields: Sequence[str]) -> _Layout | None:
-    """Walk through one row; None if it is not laid out as writers of bars do."""
-    length = struct.unpack_from("<i", raw, offset)[0]
+    """Walk through one element and its row; None if it is not laid out as writers of bars do."""
+    before = raw.index(0, offset) + 1 - offset
+    length = before + struct.unpack_from("<i", raw, offset + before)[0]
     when = ("date", _STRING) if timeframe.is_daily else ("datetime", _DATE)
     values: dict[str, tuple[int, int]] = {}
     variable = bytearray(length)
-    symbol, at, end = "", 4, length - 1
+    variable[1 : before - 1] = b"\x01" * (before - 2)
+    symbol, at, end = "", before + 4, length - 1
     while at < end:
         kind = raw[offset + at]
         stop = raw.index(0, offset + at + 1) - offset

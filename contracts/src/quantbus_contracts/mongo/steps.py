@@ -17,6 +17,7 @@ __all__ = [
     "aggregate_undecoded",
     "bulk_write",
     "find",
+    "find_command",
     "find_raw",
     "in_transaction",
     "insert_many",
@@ -49,9 +50,21 @@ def find(collection: str, query: Row, projection: Row | None = None, **options: 
     return Call(collection, "find", (query, projection), options)
 
 
-def find_raw(collection: str, query: Row, **options: Any) -> Call:
-    """Ask for the documents that match, as bytes; the reply is a list with many documents in each item."""
-    return Call(collection, "find_raw_batches", (query,), options)
+def find_raw(collection: str, query: Row, *, sort: Row, limit: int) -> Call:
+    """Ask for the first ``limit`` documents that match, in one answer; the reply is the server's, undecoded bytes.
+
+    The driver makes an object of each document, also where it is asked for raw batches; this does not. So whoever
+    asks sees to it that ``limit`` documents fit into one answer (16 MB), and reads them out of it.
+    """
+    return Call(collection, "find_raw", (query, sort, limit))
+
+
+def find_command(name: str, call: Call, *, inside: bool) -> Row:
+    """Return `find_raw` as the command it is; ``inside`` a transaction it has a read concern already."""
+    query, sort, limit = call.args
+    size = {"limit": limit, "batchSize": limit, "singleBatch": True}
+    concern = {} if inside else {"readConcern": {"level": "majority"}}
+    return {"find": name, "filter": query, "sort": sort, **size, **concern}
 
 
 def aggregate(collection: str, pipeline: list[Row]) -> Call:
