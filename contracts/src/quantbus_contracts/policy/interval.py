@@ -8,7 +8,7 @@ from quantbus_contracts.policy.rules import TradingRules
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Interval", "entry_interval", "is_future_stamped", "tolerance_end"]
+__all__ = ["Interval", "entry_interval", "first_bar_to_enter", "is_future_stamped", "tolerance_end"]
 
 _DEFAULT_MAX_DELAY_BARS = 3
 
@@ -54,3 +54,17 @@ def tolerance_end(ts: datetime, timeframe: str, rules: TradingRules) -> datetime
 def is_future_stamped(published: PublishedSignal, rules: TradingRules) -> bool:
     """Tell whether the revision stood on the bus before its bar closed, by more than clocks may differ."""
     return published.available_at < published.signal.closes_at - rules.clock_skew
+
+
+def first_bar_to_enter(
+    published: PublishedSignal, rules: TradingRules, timeframe: Timeframe
+) -> datetime | None:
+    """Return the open time of the first bar of ``timeframe`` (the trader's own) at whose open to enter; None if none.
+
+    That is how a backtest enters: at the first open at or after the interval's start, whether the signal's own bars
+    are as long as the trader's or longer. A live bot may enter within the bar before.
+    """
+    interval = entry_interval(published, rules)
+    floor = timeframe.floor(interval.start)
+    opens_at = floor if floor == interval.start else floor + timeframe.delta
+    return opens_at if opens_at in interval else None

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Reason"]
+__all__ = ["RESTRAINTS", "Reason", "final_reason"]
 
 
 class Reason(StrEnum):
@@ -20,6 +20,9 @@ class Reason(StrEnum):
     OLD_EXIT = "old_exit"
     """An exit past its time, where the chosen policy is not to act on old exits."""
 
+    MISSED = "missed"
+    """It came while nobody looked, where the chosen catch-up policy is not to act on such signals."""
+
     # what is wrong with the signal itself
     NOT_CLOSED = "not_closed"
     """Its bar is not closed yet by the database's clock; it is waited for."""
@@ -33,6 +36,10 @@ class Reason(StrEnum):
     """Asks for a short position where none can be held."""
     BELOW_THRESHOLD = "below_threshold"
     """Its score asks for nothing here."""
+    BELOW_FUSE = "below_fuse"
+    """Its confidence is below the fuse."""
+    NO_CONFIDENCE = "no_confidence"
+    """It carries no score, where the chosen policy is not to enter without one."""
 
     # what is in the way
     IN_POSITION = "in_position"
@@ -49,6 +56,28 @@ class Reason(StrEnum):
     """The bot asked to enter with a signal that is not the one to act upon now."""
     STAKE_INVALID = "stake_invalid"
     """No finite stake above zero came out of it."""
+    STAKE_BELOW_MINIMUM = "stake_below_minimum"
+    """Its stake is smaller than the least the venue takes."""
+    WITHIN_BAND = "within_band"
+    """The position is close enough to the weight it asks for."""
+
+    # what restrains the pair for now
+    BLOCKED = "blocked"
+    """A control forbids entries."""
+    HALTED = "halted"
+    """A control forbids to act on any signal."""
+    FLATTEN = "flatten"
+    """A control ends every position, and forbids entries."""
+    DENIED_BY_RISK = "denied_by_risk"
+    """A risk row denies entries."""
+    RISK_UNKNOWN = "risk_unknown"
+    """Controls and risk rows could not be read lately enough to enter."""
+    MINIMUM_HOLD = "minimum_hold"
+    """The position is younger than the least time it is held."""
+    COOL_DOWN = "cool_down"
+    """The pair's last position ended too short a time ago."""
+    FLIP_LIMIT = "flip_limit"
+    """The pair was left and entered again often enough for a day."""
 
     # what became of the order
     ORDER_NOT_PLACED = "order_not_placed"
@@ -65,3 +94,27 @@ class Reason(StrEnum):
     """The newest signal asks for the opposite position."""
     REVISED = "revised"
     """The very signal that opened the position was revised and now ends it."""
+
+
+RESTRAINTS = frozenset(
+    {
+        Reason.BLOCKED,
+        Reason.HALTED,
+        Reason.FLATTEN,
+        Reason.DENIED_BY_RISK,
+        Reason.RISK_UNKNOWN,
+        Reason.MINIMUM_HOLD,
+        Reason.COOL_DOWN,
+        Reason.FLIP_LIMIT,
+    }
+)
+"""What may pass while a signal waits; if its time ends first, this is why nothing came of it."""
+
+_TIME_OVER = frozenset({Reason.EXPIRED, Reason.STALE, Reason.MAX_DELAY, Reason.MAX_AGE})
+
+
+def final_reason(waited_for: str | None, ended_by: Reason) -> Reason:
+    """Return why nothing came of a signal that ``waited_for`` something until ``ended_by`` ended its waiting."""
+    if ended_by in _TIME_OVER and waited_for is not None and waited_for in RESTRAINTS:
+        return Reason(waited_for)
+    return ended_by

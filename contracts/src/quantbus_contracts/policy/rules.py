@@ -1,10 +1,13 @@
 """The choices a consumer makes about acting on signals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import isfinite
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.policy.catch_up import CatchUp
+from quantbus_contracts.policy.confidence import Confidence
+from quantbus_contracts.policy.debounce import Debounce
 
 __all__ = ["TradingRules"]
 
@@ -34,7 +37,17 @@ class TradingRules:
     score_entry
         A score of at least this asks for a long position, of at most its negative for a short one.
     score_exit
-        A long position is left at a score of at most this, a short one at a score of at least its negative.
+        A long position is left at a score of at most this, a short one at a score of at least its negative. Between
+        the two lies the band in which nothing is entered and nothing is left (hysteresis).
+    catch_up
+        What to do about signals that came during a downtime.
+    debounce
+        How fast a pair's position may change.
+    confidence
+        What the score does to an entry's stake, and from which on it is refused.
+    drift_band
+        By how much of the capital a position may differ from the weight it is wanted at before it is resized; None
+        leaves positions as they were entered.
     """
 
     tolerance_bars: int = 1
@@ -46,6 +59,10 @@ class TradingRules:
     clock_skew: timedelta = timedelta(seconds=2)
     score_entry: float = 0.5
     score_exit: float = 0.0
+    catch_up: CatchUp = CatchUp.IF_VALID
+    debounce: Debounce = field(default_factory=Debounce)
+    confidence: Confidence = field(default_factory=Confidence)
+    drift_band: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, naming each."""
@@ -64,4 +81,8 @@ class TradingRules:
         if not (isfinite(self.score_exit) and -1 <= self.score_exit < self.score_entry):
             raise ConfigError(
                 f"score_exit: expected a number from -1 to below score_entry, found {self.score_exit!r}"
+            )
+        if self.drift_band is not None and not (isfinite(self.drift_band) and 0 <= self.drift_band < 1):
+            raise ConfigError(
+                f"drift_band: expected a share of the capital from 0 to below 1, found {self.drift_band!r}"
             )

@@ -1,14 +1,14 @@
 """What a signal asks for, whichever of action, weight and score it speaks through."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from quantbus_contracts.policy.rules import TradingRules
+from quantbus_contracts.policy.side import PositionSide
 from quantbus_contracts.schema import Signal
 
-__all__ = ["PositionSide", "Wish", "wish_of"]
+__all__ = ["Wish", "wish_of"]
 
-PositionSide = Literal["long", "short"]
 _BOTH: frozenset[PositionSide] = frozenset(get_args(PositionSide))
 
 

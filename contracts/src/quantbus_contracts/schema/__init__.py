@@ -28,6 +28,7 @@ from quantbus_contracts.schema.observation import (
     OpenInterest,
 )
 from quantbus_contracts.schema.report import CandleReport, PublishReport, Rejection
+from quantbus_contracts.schema.risk_state import EVERY_PAIR, RiskLevel, RiskState
 from quantbus_contracts.schema.signal import (
     CONTENT_FIELDS,
     Action,
@@ -45,6 +46,7 @@ __all__ = [
     "BROKEN_GAPS",
     "CONTENT_FIELDS",
     "DEPTH_LEVELS",
+    "EVERY_PAIR",
     "FINAL_STATES",
     "MARKET_EVENTS",
     "MARKET_STATUSES",
@@ -88,6 +90,8 @@ __all__ = [
     "PublishedSignal",
     "Rejection",
     "Revision",
+    "RiskLevel",
+    "RiskState",
     "Signal",
     "SignalKey",
     "Strategy",

@@ -1,0 +1,7 @@
+"""The two sides of a position."""
+
+from typing import Literal
+
+__all__ = ["PositionSide"]
+
+PositionSide = Literal["long", "short"]
