@@ -115,7 +115,7 @@ def venue_addresses(url: str) -> dict[str, Any]:
             api[group if version == 1 else f"{group}V{version}"] = f"{base}/{path}/v{version}"
     api |= {"fapiData": f"{base}/futures/data", "dapiData": f"{base}/futures/data"}
     calls = {"spot": "ws-api/v3", "linear": "ws-fapi/v1", "inverse": "ws-dapi/v1"}
-    api["ws"] = {name: f"{stream}/stream" for name in _STREAMS}
+    api["ws"] = {name: f"{stream}/stream" for name in _STREAMS} | {"linear": f"{stream}/fapi/ws"}
     api["ws"]["ws-api"] = {name: f"{stream}/{path}" for name, path in calls.items()}
     return {"api": api}
 
