@@ -14,7 +14,7 @@ HOUR, DAYS = Timeframe.parse("1h"), 365
 
 def measure(ground: Ground, results: Results, *, symbols: int, rounds: int, tick: Tick) -> None:
     """Measure."""
-    names = [f"BINANCE:C{number}USDT" for number in range(symbols)]
+    names = [f"BINANCE:C{number:03}USDT" for number in range(symbols)]
     with ground.fresh() as connection:
         sealer, data = BlockSealer(connection), MarketData(connection)
         for number, name in enumerate(names):
