@@ -19,14 +19,14 @@ from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller, Filled
-from quantbus_services.ingestion.following import Desk, Follower
-from quantbus_services.ingestion.gate import Gate
+from quantbus_services.ingestion.live.following import Desk, Follower
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.venue import CcxtSource, open_source
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.ccxt_source import CcxtSource, open_source
+from quantbus_services.ingestion.venue.clock import VenueClock
+from quantbus_services.ingestion.venue.gate import Gate
+from quantbus_services.ingestion.venue.patience import PatientSource
 from quantbus_services.paper_exchange import PaperExchange
 from quantbus_services.paper_exchange.venue import Venue
 

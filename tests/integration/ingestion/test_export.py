@@ -13,9 +13,9 @@ from quantbus_contracts.mongo.candle_reader import CandleReader
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.frames import candle_frame
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_services.ingestion.export_main import run_export
-from quantbus_services.ingestion.exporter import ExportReport, Form
 from quantbus_services.ingestion.files import read_bars
+from quantbus_services.ingestion.transfer.export_main import run_export
+from quantbus_services.ingestion.transfer.exporter import ExportReport, Form
 from tests.integration.ingestion.running import ingest
 from tests.integration.ingestion.test_import import BEGIN, FAR, MINUTE, imported, parquet, totals
 

@@ -11,9 +11,9 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.ingestion.gaps.main import GapQuery, run_gaps
 from quantbus_services.ingestion.health.main import HealthQuery, examine_bus, examine_files
 from quantbus_services.ingestion.health.measure import Measures
-from quantbus_services.ingestion.identify import Overrides
-from quantbus_services.ingestion.import_main import run_import
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.identify import Overrides
+from quantbus_services.ingestion.transfer.import_main import run_import
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,10 @@ from quantbus_contracts.mongo.instruments import InstrumentStore
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.identify import Overrides
-from quantbus_services.ingestion.import_main import run_import
-from quantbus_services.ingestion.importer import FileReport, find_files
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.identify import Overrides
+from quantbus_services.ingestion.transfer.import_main import run_import
+from quantbus_services.ingestion.transfer.importer import FileReport, find_files
 from tests.integration.ingestion.running import await_true, ingest, start
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ import pytest
 
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.normalise import to_candles
-from quantbus_services.ingestion.venue import open_source
+from quantbus_services.ingestion.venue.ccxt_source import open_source
+from quantbus_services.ingestion.venue.normalise import to_candles
 from tests.integration.ingestion.test_venue_http import answering, recorded, recorded_answers
 
 pytestmark = pytest.mark.integration

@@ -12,9 +12,9 @@ from quantbus_contracts.mongo.candle_reader import CandleReader
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.identify import Overrides
-from quantbus_services.ingestion.import_main import run_import
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.identify import Overrides
+from quantbus_services.ingestion.transfer.import_main import run_import
 from tests.integration.ingestion.test_import import FAR, imported, totals
 
 pytestmark = pytest.mark.integration

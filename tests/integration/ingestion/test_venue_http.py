@@ -14,9 +14,9 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import VenueRefused, VenueUnavailable
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.gate import Gate
-from quantbus_services.ingestion.normalise import to_candles
-from quantbus_services.ingestion.venue import CcxtSource, open_source
+from quantbus_services.ingestion.venue.ccxt_source import CcxtSource, open_source
+from quantbus_services.ingestion.venue.gate import Gate
+from quantbus_services.ingestion.venue.normalise import to_candles
 from tests.fixtures.recorded_markets import recorded_instruments
 from tests.integration.ingestion.scripted import Answer, Scripted, json_answer, scripted_exchange
 

@@ -8,7 +8,7 @@ import pytest
 
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.paper_exchange import ccxt_config
-from quantbus_services.paper_exchange.files import read_bars
+from quantbus_services.paper_exchange.recordings.files import read_bars
 from tests.integration.paper_exchange.conftest import PaperStarter
 
 pytestmark = pytest.mark.integration

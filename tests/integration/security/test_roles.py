@@ -42,7 +42,7 @@ DATABASES = {
             "publish_turns",
         )
     ],
-    "quantbus_trading": ["executions", "heartbeats", "controls"],
+    "quantbus_trading": ["executions", "heartbeats", "controls", "risk_state"],
 }
 EVERYTHING = [(database, name) for database, names in DATABASES.items() for name in names]
 PUBLISHER = {
@@ -57,7 +57,7 @@ PUBLISHER = {
 ALLOWED: dict[str, dict[str, str]] = {
     "ingest": dict.fromkeys(MARKET, "fciu")
     | {"crypto_market_revisions": "i", "crypto_instrument_changes": "fci", "heartbeats": "iu"},
-    "research": dict.fromkeys(MARKET, "fc") | PUBLISHER,
+    "research": dict.fromkeys(MARKET, "fc") | PUBLISHER | {"risk_state": "fciu"},
     "gateway": dict.fromkeys(MARKET, "fc")
     | PUBLISHER
     | {"api_keys": "fciu", "controls": "fciu", "executions": "fc"},
@@ -65,6 +65,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "crypto_signals": "fc",
         "strategies": "fc",
         "controls": "fc",
+        "risk_state": "fc",
         "executions": "fciu",
         "heartbeats": "iu",
     },
@@ -73,7 +74,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     | {"heartbeats": "fciu", "controls": "fciu"},
     "operator": {name: "fc" for _, name in EVERYTHING}
     | {name: letters for name, letters in PUBLISHER.items() if name != "heartbeats"}
-    | {"crypto_signals_rejected": "fci", "api_keys": "fciu", "controls": "fciu"},
+    | {"crypto_signals_rejected": "fci", "api_keys": "fciu", "controls": "fciu", "risk_state": "fciu"},
     "migrate": {name: "xv" for _, name in EVERYTHING},
 }
 # MongoDB's own clusterMonitor, which only the monitor has.

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from quantbus_contracts.errors import BusError, VenueError
 from quantbus_contracts.ports import AsyncCandleReader, AsyncCandleWriter
 from quantbus_contracts.schema import CandleReport, Rejection
-from quantbus_services.ingestion.normalise import to_candles
 from quantbus_services.ingestion.series import Series
-from quantbus_services.ingestion.source import CandleSource
+from quantbus_services.ingestion.venue.normalise import to_candles
+from quantbus_services.ingestion.venue.source import CandleSource
 from quantbus_services.ingestion.windows import Window, missing, pieces, split
 
 __all__ = ["Backfiller", "Copied", "Filled"]

@@ -7,17 +7,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from quantbus_services.ingestion.export_cli import export
-from quantbus_services.ingestion.gaps_cli import gaps
-from quantbus_services.ingestion.health_cli import health
-from quantbus_services.ingestion.listings_cli import instruments
-from quantbus_services.ingestion.observations_cli import register as register_observations
-from quantbus_services.ingestion.universe_cli import app as universe
+from quantbus_services.ingestion.gaps.cli import gaps
+from quantbus_services.ingestion.health.cli import health
+from quantbus_services.ingestion.listings.cli import instruments
+from quantbus_services.ingestion.observations.cli import register as register_observations
+from quantbus_services.ingestion.transfer.export_cli import export
+from quantbus_services.ingestion.universe.cli import app as universe
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
-    from quantbus_services.ingestion.importer import FileReport
     from quantbus_services.ingestion.settings import IngestionSettings
+    from quantbus_services.ingestion.transfer.importer import FileReport
 
 __all__ = ["app"]
 
@@ -75,10 +75,10 @@ def import_(
     """
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.display import file_progress
-    from quantbus_services.ingestion.identify import Overrides
-    from quantbus_services.ingestion.import_main import run_import
-    from quantbus_services.ingestion.importer import exit_code, find_files
     from quantbus_services.ingestion.reports import import_json, import_table, rejections_table
+    from quantbus_services.ingestion.transfer.identify import Overrides
+    from quantbus_services.ingestion.transfer.import_main import run_import
+    from quantbus_services.ingestion.transfer.importer import exit_code, find_files
 
     settings = _settings()
     overrides = Overrides(venue or "", symbol or "", timeframe or "")

@@ -12,10 +12,10 @@ from quantbus_contracts.errors import VenueError
 from quantbus_contracts.mongo.client import AsyncConnection, connect_async
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.symbols import InstrumentCatalogue
-from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.venue import CcxtSource, open_source
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.ccxt_source import CcxtSource, open_source
+from quantbus_services.ingestion.venue.clock import VenueClock
+from quantbus_services.ingestion.venue.patience import PatientSource
 
 __all__ = ["Desk", "open_desk"]
 

@@ -23,17 +23,17 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Heartbeat
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller, Filled
-from quantbus_services.ingestion.bus_patience import PatientBars
-from quantbus_services.ingestion.companions import beside_live
+from quantbus_services.ingestion.live.bus_patience import PatientBars
+from quantbus_services.ingestion.live.companions import beside_live
+from quantbus_services.ingestion.live.poller import Poller, State
+from quantbus_services.ingestion.live.steady_clock import SteadyClock
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.patience import PatientSource
-from quantbus_services.ingestion.poller import Poller, State
 from quantbus_services.ingestion.series import Series, is_derivative_name, requested_series
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.steady_clock import SteadyClock
-from quantbus_services.ingestion.stream import CcxtStream, Markets
-from quantbus_services.ingestion.venue import open_source
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.ccxt_source import open_source
+from quantbus_services.ingestion.venue.clock import VenueClock
+from quantbus_services.ingestion.venue.patience import PatientSource
+from quantbus_services.ingestion.venue.stream import CcxtStream, Markets
 from quantbus_services.ingestion.windows import closed_end, parse_moment
 
 __all__ = ["Wanted", "run_backfill", "run_live"]

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from quantbus_contracts.schema import CandleReport
 from quantbus_services.ingestion.backfill import Filled
-from quantbus_services.ingestion.importer import FileReport
+from quantbus_services.ingestion.transfer.importer import FileReport
 
 __all__ = ["backfill_json", "backfill_table", "import_json", "import_table", "rejections_table"]
 

@@ -19,9 +19,9 @@ from quantbus_contracts.schema import Candle, CandleReport, Disagreement, Disagr
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
-from quantbus_services.ingestion.normalise import Row
 from quantbus_services.ingestion.series import Series
-from quantbus_services.ingestion.source import CandleSource
+from quantbus_services.ingestion.venue.normalise import Row
+from quantbus_services.ingestion.venue.source import CandleSource
 from quantbus_services.ingestion.windows import Window
 
 __all__ = ["ComparingWriter", "StandIn", "Substitute", "Tolerance", "is_fallback"]

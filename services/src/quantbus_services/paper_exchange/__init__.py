@@ -5,7 +5,7 @@ Unmodified ccxt and Freqtrade talk to it as if it were Binance spot and USD-M fu
 
 from typing import TYPE_CHECKING
 
-from quantbus_services.paper_exchange.urls import ccxt_config, ccxt_urls
+from quantbus_services.paper_exchange.binance.urls import ccxt_config, ccxt_urls
 
 if TYPE_CHECKING:
     from quantbus_services.paper_exchange.exchange import PaperExchange

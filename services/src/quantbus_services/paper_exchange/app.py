@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import structlog
 from fastapi import FastAPI, Request, Response
 
-from quantbus_services.paper_exchange import control, futures_routes, spot_routes
+from quantbus_services.paper_exchange import control
+from quantbus_services.paper_exchange.binance import futures_routes, spot_routes
+from quantbus_services.paper_exchange.binance.queries import Query, Refusal
+from quantbus_services.paper_exchange.binance.stream_routes import add_stream_routes
 from quantbus_services.paper_exchange.counters import RequestCounters
 from quantbus_services.paper_exchange.health import health
-from quantbus_services.paper_exchange.listings import KINDS
-from quantbus_services.paper_exchange.queries import Query, Refusal
+from quantbus_services.paper_exchange.listings.listings import KINDS
 from quantbus_services.paper_exchange.rooms import Handler, Room
-from quantbus_services.paper_exchange.stream_routes import add_stream_routes
 from quantbus_services.paper_exchange.venue import Venue
 
 __all__ = ["DATA_HEADER", "create_app"]

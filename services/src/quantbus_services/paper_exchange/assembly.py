@@ -10,10 +10,10 @@ from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.accounts.room import AccountsRoom
 from quantbus_services.paper_exchange.app import create_app
-from quantbus_services.paper_exchange.events import MarketEvent, MarketEvents
 from quantbus_services.paper_exchange.faults.room import FaultRoom
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
+from quantbus_services.paper_exchange.listings.events import MarketEvent, MarketEvents
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.rooms import Room
 from quantbus_services.paper_exchange.settings import PaperSettings
 from quantbus_services.paper_exchange.sources import open_sources

@@ -79,7 +79,7 @@ def ccxt_config_command(
     """
     import json
 
-    from quantbus_services.paper_exchange.urls import ccxt_config
+    from quantbus_services.paper_exchange.binance.urls import ccxt_config
 
     typer.echo(json.dumps(ccxt_config(url), indent=2))
 

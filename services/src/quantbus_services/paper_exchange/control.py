@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.paper_exchange.events import MarketEvent
+from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.health import clock_state
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.listings.events import MarketEvent
 from quantbus_services.paper_exchange.rooms import Handler
 from quantbus_services.paper_exchange.venue import Venue
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quantbus_services.paper_exchange.counters import RequestCounters
-from quantbus_services.paper_exchange.listings import KINDS
+from quantbus_services.paper_exchange.listings.listings import KINDS
 from quantbus_services.paper_exchange.venue import Venue
 
 __all__ = ["clock_state", "health"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from quantbus_services.paper_exchange.listings import Kind
+from quantbus_services.paper_exchange.listings.listings import Kind
 
 __all__ = ["Client", "Feed", "Stream", "StreamHub"]
 

@@ -11,13 +11,13 @@ from typing import Literal, Protocol
 import numpy as np
 
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
-from quantbus_services.paper_exchange.book import Book, book_around
-from quantbus_services.paper_exchange.events import MarketEvents
-from quantbus_services.paper_exchange.intrabar import seen_at
-from quantbus_services.paper_exchange.listings import Kind, Listing
-from quantbus_services.paper_exchange.roster import Entry, Roster
+from quantbus_services.paper_exchange.listings.events import MarketEvents
+from quantbus_services.paper_exchange.listings.listings import Kind, Listing
+from quantbus_services.paper_exchange.listings.roster import Entry, Roster
+from quantbus_services.paper_exchange.prices.book import Book, book_around
+from quantbus_services.paper_exchange.prices.intrabar import seen_at
+from quantbus_services.paper_exchange.prices.tape import Trade, trades_of
 from quantbus_services.paper_exchange.series import Bar, Bars, ceil_to, floor_to
-from quantbus_services.paper_exchange.tape import Trade, trades_of
 
 __all__ = ["BarSource", "DataKind", "Market", "Span"]
 

@@ -5,17 +5,17 @@ from datetime import timedelta
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import MongoSettings, load_settings
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.basis import BasisSource, swap_listing
-from quantbus_services.paper_exchange.files import find_files, load_series, select_files
-from quantbus_services.paper_exchange.holes import Holes
-from quantbus_services.paper_exchange.listings import Listing, parse_pairs
+from quantbus_services.paper_exchange.generator.basis import BasisSource, swap_listing
+from quantbus_services.paper_exchange.generator.holes import Holes
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualSource
+from quantbus_services.paper_exchange.generator.synthetic import SyntheticSource, synthetic_listing
+from quantbus_services.paper_exchange.listings.listings import Listing, parse_pairs
 from quantbus_services.paper_exchange.market import BarSource
-from quantbus_services.paper_exchange.perpetual import PerpetualSource
-from quantbus_services.paper_exchange.recorded import RecordedSource, span_of
-from quantbus_services.paper_exchange.replay import default_history, plan_replay
+from quantbus_services.paper_exchange.recordings.files import find_files, load_series, select_files
+from quantbus_services.paper_exchange.recordings.recorded import RecordedSource, span_of
+from quantbus_services.paper_exchange.recordings.replay import default_history, plan_replay
 from quantbus_services.paper_exchange.series import Bars
 from quantbus_services.paper_exchange.settings import PaperSettings
-from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 
 __all__ = ["open_sources", "replayed"]
 
@@ -76,7 +76,7 @@ def _from_files(settings: PaperSettings, now_ms: int) -> RecordedSource:
 def _from_bus(settings: PaperSettings, now_ms: int) -> RecordedSource:
     # Only here, since pandas and the driver take a second to import.
     from quantbus_contracts.mongo.client import connect
-    from quantbus_services.paper_exchange.bus import bars_of_bus
+    from quantbus_services.paper_exchange.recordings.bus import bars_of_bus
 
     timeframe = Timeframe.parse(settings.timeframe)
     history = settings.history or default_history(timeframe.seconds * 1000)

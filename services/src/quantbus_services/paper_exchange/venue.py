@@ -5,13 +5,13 @@ from typing import Protocol, runtime_checkable
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.events import MarketEvent, MarketEvents
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.hub import StreamHub
-from quantbus_services.paper_exchange.listings import KINDS, Kind, parse_pair
+from quantbus_services.paper_exchange.kline_feed import kline_feed
+from quantbus_services.paper_exchange.listings.events import MarketEvent, MarketEvents
+from quantbus_services.paper_exchange.listings.listings import KINDS, Kind, parse_pair
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.series import Bars
-from quantbus_services.paper_exchange.stream_klines import kline_feed
 from quantbus_services.paper_exchange.time_line import VenueClock
 
 __all__ = ["Lens", "Venue"]

@@ -104,11 +104,11 @@ def test_a_truncated_file_is_refused(tmp_path: Path, keep: float) -> None:
 
 
 def test_a_file_that_is_not_there_or_of_no_known_form(tmp_path: Path) -> None:
-    (tmp_path / "candles.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "candles.xlsx").write_text("[]", encoding="utf-8")
 
     with pytest.raises(ContractError, match="found nothing at"):
         read_bars(tmp_path / "absent.parquet")
     with pytest.raises(ContractError, match=r"expected a file of candles \(.parquet"):
-        read_bars(tmp_path / "candles.json")
+        read_bars(tmp_path / "candles.xlsx")
     with pytest.raises(ContractError, match="in the folder"):
         read_bars(tmp_path)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
-from quantbus_services.ingestion.bar_clock import BarClock, Firing
+from quantbus_services.ingestion.live.bar_clock import BarClock, Firing
 
 timeframes = st.sampled_from([Timeframe.parse(name) for name in SUPPORTED_TIMEFRAMES])
 moments = st.datetimes(datetime(2018, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from quantbus_contracts.errors import VenueUnavailable
-from quantbus_services.ingestion.gate import Gate, Held
-from quantbus_services.ingestion.pauses import Pause
+from quantbus_services.ingestion.venue.gate import Gate, Held
+from quantbus_services.ingestion.venue.pauses import Pause
 
 
 class Seconds:

@@ -4,8 +4,8 @@ from typing import Any
 import ccxt.async_support as ccxt
 import pytest
 
-from quantbus_services.ingestion.gate import Gate, Held
-from quantbus_services.ingestion.hearing import hearing, listen, says_something
+from quantbus_services.ingestion.venue.gate import Gate, Held
+from quantbus_services.ingestion.venue.hearing import hearing, listen, says_something
 
 
 class Exchange:

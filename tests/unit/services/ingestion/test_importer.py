@@ -6,10 +6,10 @@ from quantbus_contracts.mongo.candle_columns import CandleColumns
 from quantbus_contracts.schema import CandleReport
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FakeInstrumentStore, FrozenClock
-from quantbus_services.ingestion.identify import Identifier, Overrides
-from quantbus_services.ingestion.importer import FileReport, Importer, exit_code, find_files
-from quantbus_services.ingestion.names import InstrumentNames
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.identify import Identifier, Overrides
+from quantbus_services.ingestion.transfer.importer import FileReport, Importer, exit_code, find_files
+from quantbus_services.ingestion.transfer.names import InstrumentNames
 
 NOW = datetime(2026, 1, 6, tzinfo=UTC)
 NOON_MS = int(datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp() * 1000)

@@ -7,8 +7,14 @@ from hypothesis import strategies as st
 
 from quantbus_contracts.errors import UnknownInstrument
 from quantbus_contracts.symbols import Instrument
-from quantbus_services.ingestion.names import InstrumentNames, NamedSeries, NotCandles, read_name, read_symbol
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.names import (
+    InstrumentNames,
+    NamedSeries,
+    NotCandles,
+    read_name,
+    read_symbol,
+)
 
 SETTINGS = IngestionSettings()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.normalise import is_garbage, to_candles
+from quantbus_services.ingestion.venue.normalise import is_garbage, to_candles
 from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, row_of
 
 

@@ -2,9 +2,9 @@ import pytest
 
 from quantbus_contracts.errors import VenueError, VenueRefused, VenueUnavailable
 from quantbus_contracts.testing import FrozenClock
-from quantbus_services.ingestion.backoff import delays
-from quantbus_services.ingestion.gate import Held
-from quantbus_services.ingestion.patience import PatientSource
+from quantbus_services.ingestion.venue.backoff import delays
+from quantbus_services.ingestion.venue.gate import Held
+from quantbus_services.ingestion.venue.patience import PatientSource
 from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, FakeVenue
 
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantbus_services.ingestion.pauses import Pause, asked_pause, date_of, retry_after_of
-from quantbus_services.ingestion.venue_dates import VenueDates
+from quantbus_services.ingestion.venue.dates import VenueDates
+from quantbus_services.ingestion.venue.pauses import Pause, asked_pause, date_of, retry_after_of
 
 DATE = {"Date": "Mon, 05 Jan 2026 12:00:00 GMT"}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

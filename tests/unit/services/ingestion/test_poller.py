@@ -13,12 +13,12 @@ from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
+from quantbus_services.ingestion.live.poller import Poller, State, Stream
+from quantbus_services.ingestion.live.steady_clock import SteadyClock
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.poller import Poller, State, Stream
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.steady_clock import SteadyClock
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.clock import VenueClock
 from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON, AsyncBars, FakeVenue
 from tests.unit.services.ingestion.virtual_time import VirtualTime
 

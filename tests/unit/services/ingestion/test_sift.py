@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quantbus_contracts.errors import ContractError
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.files import FileBars
-from quantbus_services.ingestion.sift import check_spacing, sift
+from quantbus_services.ingestion.transfer.sift import check_spacing, sift
 
 NOON_MS = int(datetime(2026, 1, 5, 12, tzinfo=UTC).timestamp() * 1000)
 LATER = datetime(2026, 1, 6, tzinfo=UTC)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantbus_contracts.testing import FrozenClock
-from quantbus_services.ingestion.steady_clock import SteadyClock, counted_seconds
+from quantbus_services.ingestion.live.steady_clock import SteadyClock, counted_seconds
 from tests.unit.services.ingestion.fakes import NOON
 
 

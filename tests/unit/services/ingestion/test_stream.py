@@ -8,9 +8,9 @@ import pytest
 
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion import stream as stream_module
 from quantbus_services.ingestion.series import Series
-from quantbus_services.ingestion.stream import CcxtStream, opened_bars, stream_urls
+from quantbus_services.ingestion.venue import stream as stream_module
+from quantbus_services.ingestion.venue.stream import CcxtStream, opened_bars, stream_urls
 from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON
 
 PERPETUAL = Instrument.from_pair("BINANCE", "BTC/USDT:USDT")

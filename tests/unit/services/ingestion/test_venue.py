@@ -9,7 +9,7 @@ import pytest
 from quantbus_contracts.errors import ConfigError, VenueRefused, VenueUnavailable
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.venue import CcxtSource, open_source
+from quantbus_services.ingestion.venue.ccxt_source import CcxtSource, open_source
 from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, row_of
 
 
@@ -174,7 +174,9 @@ def test_a_request_asks_for_no_more_than_the_venue_gives(declared: int | None, p
 
 
 @pytest.mark.parametrize(("ahead", "measured"), [(5.0, 4.0), (-5.0, -6.0), (0.0, -1.0)])
-async def test_the_venues_clock_is_taken_for_late_rather_than_for_ahead(ahead: float, measured: float) -> None:
+async def test_the_venues_clock_is_taken_for_late_rather_than_for_ahead(
+    ahead: float, measured: float
+) -> None:
     ours = FrozenClock(NOON)
 
     def tell() -> float:

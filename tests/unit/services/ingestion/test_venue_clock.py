@@ -2,7 +2,7 @@ from datetime import timedelta
 
 from quantbus_contracts.errors import VenueUnavailable
 from quantbus_contracts.testing import FrozenClock
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.clock import VenueClock
 from tests.unit.services.ingestion.fakes import NOON, FakeVenue
 
 

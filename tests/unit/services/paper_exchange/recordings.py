@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.basis import BasisSource
-from quantbus_services.paper_exchange.events import MarketEvents
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.generator.basis import BasisSource
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
+from quantbus_services.paper_exchange.listings.events import MarketEvents
+from quantbus_services.paper_exchange.listings.listings import Listing
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
-from quantbus_services.paper_exchange.recorded import RecordedSource
+from quantbus_services.paper_exchange.recordings.recorded import RecordedSource
 from quantbus_services.paper_exchange.series import Bars
 from quantbus_services.paper_exchange.time_line import VenueClock
 from quantbus_services.paper_exchange.venue import Venue

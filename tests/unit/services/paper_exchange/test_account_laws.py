@@ -18,7 +18,7 @@ from quantbus_services.paper_exchange.accounts.ports import NoFaults
 from quantbus_services.paper_exchange.accounts.records import ZERO, Account, Board, Fill, MarginSetting
 from quantbus_services.paper_exchange.accounts.registry import AccountRequest, open_account
 from quantbus_services.paper_exchange.accounts.requests import Fields, read_conditional, read_order
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.series import floor_to
 from tests.unit.services.paper_exchange.account_kit import NOW, shared_venue
 

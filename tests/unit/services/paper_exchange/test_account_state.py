@@ -13,7 +13,7 @@ from quantbus_services.paper_exchange.accounts.ports import NoFaults, OrderTicke
 from quantbus_services.paper_exchange.accounts.records import Fill
 from quantbus_services.paper_exchange.accounts.registry import read_accounts
 from quantbus_services.paper_exchange.accounts.room import AccountsRoom
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 from tests.unit.services.paper_exchange.account_kit import NOW, Bench, shared_venue
 
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}

@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.paper_exchange.app import create_app
+from quantbus_services.paper_exchange.generator.synthetic import SyntheticSource, synthetic_listing
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 from tests.unit.services.paper_exchange.recordings import MINUTE, START, market_of, recording, venue_of
 
 COUNT = 2_000

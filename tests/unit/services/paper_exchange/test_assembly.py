@@ -10,8 +10,8 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import load_settings
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.paper_exchange.assembly import build_venue
-from quantbus_services.paper_exchange.events import MarketEvent
-from quantbus_services.paper_exchange.listings import KINDS, Kind
+from quantbus_services.paper_exchange.listings.events import MarketEvent
+from quantbus_services.paper_exchange.listings.listings import KINDS, Kind
 from quantbus_services.paper_exchange.settings import PaperSettings
 from tests.unit.services.paper_exchange.recordings import recording, write_parquet
 

@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.basis import BasisSource, swap_listing
-from quantbus_services.paper_exchange.brackets import brackets_of
-from quantbus_services.paper_exchange.funding import (
+from quantbus_services.paper_exchange.generator.basis import BasisSource, swap_listing
+from quantbus_services.paper_exchange.generator.funding import (
     CAP,
     INTEREST,
     PERIOD_MS,
     funding_between,
     next_funding,
 )
-from quantbus_services.paper_exchange.holes import Holes
+from quantbus_services.paper_exchange.generator.holes import Holes
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
+from quantbus_services.paper_exchange.generator.synthetic import SyntheticSource, synthetic_listing
+from quantbus_services.paper_exchange.listings.brackets import brackets_of
 from quantbus_services.paper_exchange.market import BarSource
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.series import Bars
-from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 from tests.unit.services.paper_exchange.recordings import BTC, DAY, MINUTE, START, market_of, recording
 
 LISTING = synthetic_listing("BTC", "USDT")

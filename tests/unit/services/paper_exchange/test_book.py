@@ -1,7 +1,7 @@
 import pytest
 
-from quantbus_services.paper_exchange.book import book_around
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.listings.listings import Listing
+from quantbus_services.paper_exchange.prices.book import book_around
 
 BTC = Listing("BTC", "USDT", price_decimals=2, amount_decimals=5)
 TINY = Listing("PEPE", "USDT", price_decimals=8, amount_decimals=0)

@@ -5,7 +5,7 @@ import pytest
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.files import (
+from quantbus_services.paper_exchange.recordings.files import (
     SeriesFile,
     find_files,
     load_series,

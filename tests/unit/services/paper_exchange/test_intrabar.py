@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantbus_services.paper_exchange.intrabar import STEPS, path_of, seen_at
+from quantbus_services.paper_exchange.prices.intrabar import STEPS, path_of, seen_at
 from quantbus_services.paper_exchange.series import Bar
 from tests.unit.services.paper_exchange.recordings import BTC, MINUTE, START
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantbus_services.paper_exchange.binance import kline_page, kline_rows
+from quantbus_services.paper_exchange.binance.answers import kline_page, kline_rows
+from quantbus_services.paper_exchange.binance.queries import Query
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.queries import Query
 from quantbus_services.paper_exchange.series import Bars
 from tests.unit.services.paper_exchange.recordings import MINUTE, START, market_of, recording
 

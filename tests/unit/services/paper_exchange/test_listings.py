@@ -1,7 +1,7 @@
 import pytest
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.paper_exchange.listings import Listing, parse_pairs, split_name
+from quantbus_services.paper_exchange.listings.listings import Listing, parse_pairs, split_name
 from tests.unit.services.paper_exchange.recordings import recording
 
 QUOTES = ("USDT", "TUSD", "USD", "BTC")

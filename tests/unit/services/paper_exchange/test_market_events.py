@@ -7,9 +7,9 @@ import pytest
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.events import EventKind, MarketEvent, MarketEvents
+from quantbus_services.paper_exchange.generator.synthetic import SyntheticSource, synthetic_listing
+from quantbus_services.paper_exchange.listings.events import EventKind, MarketEvent, MarketEvents
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 from tests.unit.services.paper_exchange.recordings import DAY, MINUTE, START
 
 M1, M5, H1 = (Timeframe.parse(name) for name in ("1m", "5m", "1h"))

@@ -1,7 +1,7 @@
 import pytest
 
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.queries import Query, Refusal
+from quantbus_services.paper_exchange.binance.queries import Query, Refusal
 from tests.unit.services.paper_exchange.recordings import BTC
 
 LISTINGS = {"BTCUSDT": BTC}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.market import Span
-from quantbus_services.paper_exchange.replay import default_history, plan_replay
+from quantbus_services.paper_exchange.recordings.replay import default_history, plan_replay
 from tests.unit.services.paper_exchange.recordings import DAY, MINUTE, START
 
 TWO_DAYS = timedelta(days=2)

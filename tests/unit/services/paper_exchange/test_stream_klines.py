@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.testing import FrozenClock
+from quantbus_services.paper_exchange.binance.stream_frames import answer_frame
 from quantbus_services.paper_exchange.hub import Client, Stream, StreamHub
+from quantbus_services.paper_exchange.kline_feed import kline_feed
 from quantbus_services.paper_exchange.series import Bars
-from quantbus_services.paper_exchange.stream_frames import answer_frame
-from quantbus_services.paper_exchange.stream_klines import kline_feed
 from quantbus_services.paper_exchange.venue import Venue
 from tests.unit.services.paper_exchange.recordings import MINUTE, START, market_of, recording, venue_of
 

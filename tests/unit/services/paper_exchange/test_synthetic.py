@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.paper_exchange.holes import Holes
+from quantbus_services.paper_exchange.generator.holes import Holes
+from quantbus_services.paper_exchange.generator.synthetic import SyntheticSource, synthetic_listing
 from quantbus_services.paper_exchange.series import Bars, Floats
-from quantbus_services.paper_exchange.synthetic import SyntheticSource, synthetic_listing
 from tests.unit.services.paper_exchange.recordings import DAY, MINUTE, START
 
 PAIRS = (("BTC", "USDT"), ("ETH", "USDT"), ("ETH", "BTC"), ("SOL", "USDT"), ("NEWCOIN", "USDC"))

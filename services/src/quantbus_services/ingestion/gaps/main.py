@@ -22,11 +22,11 @@ from quantbus_services.ingestion.gaps.names import named_series
 from quantbus_services.ingestion.gaps.repair import GapRepairer
 from quantbus_services.ingestion.gaps.rules import GapRules
 from quantbus_services.ingestion.gaps.watch import GapWatch
-from quantbus_services.ingestion.patience import PatientSource
 from quantbus_services.ingestion.series import Series, is_derivative_name
 from quantbus_services.ingestion.settings import IngestionSettings
-from quantbus_services.ingestion.venue import open_source
-from quantbus_services.ingestion.venue_clock import VenueClock
+from quantbus_services.ingestion.venue.ccxt_source import open_source
+from quantbus_services.ingestion.venue.clock import VenueClock
+from quantbus_services.ingestion.venue.patience import PatientSource
 from quantbus_services.ingestion.windows import parse_moment
 
 __all__ = ["GapQuery", "SeriesGaps", "run_gaps"]

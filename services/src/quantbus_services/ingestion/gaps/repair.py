@@ -11,9 +11,9 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.rules import Answer, GapRules
 from quantbus_services.ingestion.gaps.watch import GapWatch
-from quantbus_services.ingestion.normalise import to_candles
 from quantbus_services.ingestion.series import Series
-from quantbus_services.ingestion.source import CandleSource
+from quantbus_services.ingestion.venue.normalise import to_candles
+from quantbus_services.ingestion.venue.source import CandleSource
 
 __all__ = ["GapRepairer"]
 

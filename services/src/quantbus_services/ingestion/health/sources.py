@@ -15,8 +15,8 @@ from quantbus_contracts.mongo.gaps import GapStore
 from quantbus_contracts.schema import GapState
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 from quantbus_services.ingestion.files import read_bars
-from quantbus_services.ingestion.names import read_name
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.names import read_name
 
 __all__ = ["Material", "from_bus", "from_file"]
 

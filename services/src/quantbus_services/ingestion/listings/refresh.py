@@ -9,8 +9,8 @@ from quantbus_contracts.mongo.listings import AsyncListingStore
 from quantbus_contracts.schema import Listing, MarketChange
 from quantbus_services.ingestion.listings.compare import Compared, compare
 from quantbus_services.ingestion.listings.read import read_listings
-from quantbus_services.ingestion.patience import PatientSource
-from quantbus_services.ingestion.venue import CcxtSource
+from quantbus_services.ingestion.venue.ccxt_source import CcxtSource
+from quantbus_services.ingestion.venue.patience import PatientSource
 
 __all__ = ["ListingKeeper"]
 

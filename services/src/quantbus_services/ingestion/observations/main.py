@@ -25,7 +25,6 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.desk import Desk, open_desk
 from quantbus_services.ingestion.listings import PARTIAL_LIST, ListingKeeper
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.names import InstrumentNames, read_symbol
 from quantbus_services.ingestion.observations.files import read_observations
 from quantbus_services.ingestion.observations.history import Filled, HistoryFiller
 from quantbus_services.ingestion.observations.metrics import ObservationMetrics
@@ -34,6 +33,7 @@ from quantbus_services.ingestion.observations.parse import Parsed
 from quantbus_services.ingestion.observations.settings import ObservationSettings
 from quantbus_services.ingestion.observations.source import ObservationSource
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.names import InstrumentNames, read_symbol
 from quantbus_services.ingestion.windows import parse_moment
 
 __all__ = ["KINDS", "OnProgress", "fill_history", "import_files", "look_at_books", "run_observe"]

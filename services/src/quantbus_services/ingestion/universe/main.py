@@ -20,8 +20,8 @@ from quantbus_contracts.schema import Universe
 from quantbus_contracts.symbols import InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.desk import open_desk
-from quantbus_services.ingestion.names import InstrumentNames
 from quantbus_services.ingestion.settings import IngestionSettings
+from quantbus_services.ingestion.transfer.names import InstrumentNames
 from quantbus_services.ingestion.universe.names_file import read_members
 from quantbus_services.ingestion.universe.rank import Choice, rank
 from quantbus_services.ingestion.universe.sources import BarTurnovers, ticker_turnovers

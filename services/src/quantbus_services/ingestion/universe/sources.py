@@ -9,7 +9,7 @@ from quantbus_contracts.mongo.candle_reader import CandleReader
 from quantbus_contracts.mongo.turnover import TurnoverReader
 from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_services.ingestion.names import InstrumentNames, read_symbol
+from quantbus_services.ingestion.transfer.names import InstrumentNames, read_symbol
 
 __all__ = ["BarTurnovers", "ticker_turnovers"]
 

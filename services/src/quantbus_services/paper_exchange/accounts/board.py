@@ -8,9 +8,9 @@ from typing import Protocol
 from quantbus_services.paper_exchange.accounts.matching import Match
 from quantbus_services.paper_exchange.accounts.money import exact
 from quantbus_services.paper_exchange.accounts.records import Account, Fill, Order, Side
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.listings.listings import Listing
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.queries import Refusal
 
 __all__ = ["Clearing", "TradingBoard"]
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from quantbus_services.paper_exchange.brackets import Bracket, brackets_of
-from quantbus_services.paper_exchange.funding import Funding, funding_between
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
+from quantbus_services.paper_exchange.generator.funding import Funding, funding_between
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
+from quantbus_services.paper_exchange.listings.brackets import Bracket, brackets_of
 
 __all__ = ["VenueContracts"]
 

@@ -20,7 +20,7 @@ from quantbus_services.paper_exchange.accounts.registry import (
     deposit,
     open_account,
 )
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.rooms import Handler
 
 __all__ = ["control_routes"]

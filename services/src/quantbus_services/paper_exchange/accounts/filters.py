@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.money import is_multiple, step_of
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
-from quantbus_services.paper_exchange.listings import Listing
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["MIN_WORTH", "MOST", "MOST_WORTH", "check_filters"]
 

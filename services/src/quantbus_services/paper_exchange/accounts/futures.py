@@ -23,8 +23,8 @@ from quantbus_services.paper_exchange.accounts.records import (
     Order,
     Position,
 )
-from quantbus_services.paper_exchange.funding import Funding
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.generator.funding import Funding
 
 __all__ = ["FuturesClearing"]
 

@@ -8,9 +8,9 @@ from quantbus_services.paper_exchange.accounts.office import Call, Office
 from quantbus_services.paper_exchange.accounts.pages import page_of
 from quantbus_services.paper_exchange.accounts.records import ZERO, Position, PositionSide
 from quantbus_services.paper_exchange.accounts.rights import Right, Signed
-from quantbus_services.paper_exchange.brackets import bracket_rows
-from quantbus_services.paper_exchange.listings import Listing
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.listings.brackets import bracket_rows
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["ROUTES", "listing_of"]
 

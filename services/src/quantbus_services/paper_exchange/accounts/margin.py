@@ -12,7 +12,7 @@ from quantbus_services.paper_exchange.accounts.records import (
     PositionSide,
     Side,
 )
-from quantbus_services.paper_exchange.brackets import Bracket
+from quantbus_services.paper_exchange.listings.brackets import Bracket
 
 __all__ = ["Margins", "Tier", "liquidation_price", "opening_amount", "order_margin", "tier_of"]
 

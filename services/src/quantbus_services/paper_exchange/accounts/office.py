@@ -18,9 +18,9 @@ from quantbus_services.paper_exchange.accounts.risk import Risk
 from quantbus_services.paper_exchange.accounts.settlement import Settlement
 from quantbus_services.paper_exchange.accounts.spot import SpotClearing
 from quantbus_services.paper_exchange.accounts.trading import Trading
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.generator.perpetual import PerpetualMarket
 from quantbus_services.paper_exchange.market import Market
-from quantbus_services.paper_exchange.perpetual import PerpetualMarket
-from quantbus_services.paper_exchange.queries import Refusal
 
 __all__ = ["Call", "Office"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.money import exact
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.listings.listings import Listing
 from quantbus_services.paper_exchange.market import Market
 from quantbus_services.paper_exchange.series import floor_to
 

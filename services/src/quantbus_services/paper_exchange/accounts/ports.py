@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quantbus_services.paper_exchange.accounts.records import Board, Fill, Side
-from quantbus_services.paper_exchange.brackets import Bracket
-from quantbus_services.paper_exchange.funding import Funding
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.generator.funding import Funding
+from quantbus_services.paper_exchange.listings.brackets import Bracket
 
 __all__ = ["NoFaults", "OrderFaults", "OrderTicket", "Perpetuals"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.records import ZERO, Board, PositionSide, Side
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 
 __all__ = ["Fields", "OrderRequest", "read_conditional", "read_order"]
 

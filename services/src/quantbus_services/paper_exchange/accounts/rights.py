@@ -6,7 +6,7 @@ from enum import Enum
 
 from quantbus_services.paper_exchange.accounts.office import Call, Office
 from quantbus_services.paper_exchange.accounts.records import ApiKey
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 
 __all__ = ["Answer", "Right", "Signed", "check_right"]
 

@@ -18,8 +18,8 @@ from quantbus_services.paper_exchange.accounts.records import (
 )
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
 from quantbus_services.paper_exchange.accounts.trading import Trading
-from quantbus_services.paper_exchange.funding import Funding
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.generator.funding import Funding
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["Risk"]
 

@@ -17,8 +17,8 @@ from quantbus_services.paper_exchange.accounts.path import Step, steps_of
 from quantbus_services.paper_exchange.accounts.records import ZERO, Board, Status
 from quantbus_services.paper_exchange.accounts.risk import Risk
 from quantbus_services.paper_exchange.accounts.trading import Trading
-from quantbus_services.paper_exchange.funding import Funding
-from quantbus_services.paper_exchange.listings import Listing
+from quantbus_services.paper_exchange.generator.funding import Funding
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["Settlement"]
 

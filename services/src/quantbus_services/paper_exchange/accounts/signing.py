@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from quantbus_services.paper_exchange.accounts.records import ApiKey
 from quantbus_services.paper_exchange.accounts.requests import Fields
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 
 __all__ = ["KEY_HEADER", "SignedRequest", "verified"]
 

@@ -7,7 +7,7 @@ from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.matching import Match
 from quantbus_services.paper_exchange.accounts.money import fee_of
 from quantbus_services.paper_exchange.accounts.records import ZERO, Account, Fill, Order, Side
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
 
 __all__ = ["SpotClearing"]
 

@@ -9,8 +9,8 @@ from quantbus_services.paper_exchange.accounts.pages import page_of
 from quantbus_services.paper_exchange.accounts.records import Order
 from quantbus_services.paper_exchange.accounts.requests import read_order
 from quantbus_services.paper_exchange.accounts.rights import Answer, Right, Signed
-from quantbus_services.paper_exchange.listings import Listing
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["ROUTES"]
 

@@ -17,8 +17,8 @@ from quantbus_services.paper_exchange.accounts.records import (
     Status,
 )
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
-from quantbus_services.paper_exchange.listings import Listing
-from quantbus_services.paper_exchange.queries import Refusal
+from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.listings.listings import Listing
 
 __all__ = ["Trading"]
 

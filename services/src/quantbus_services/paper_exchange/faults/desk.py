@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.paper_exchange.events import MarketEvent
 from quantbus_services.paper_exchange.faults.bans import QuietTimes
 from quantbus_services.paper_exchange.faults.catalogue import CATALOGUE, spec_named
 from quantbus_services.paper_exchange.faults.clock import MovableClock, Tilt
@@ -15,6 +14,7 @@ from quantbus_services.paper_exchange.faults.exchange import Asked
 from quantbus_services.paper_exchange.faults.market_list import market_event
 from quantbus_services.paper_exchange.faults.rules import Rule
 from quantbus_services.paper_exchange.faults.spec import Behave, FaultSpec, Occasion, rule_of, values_of
+from quantbus_services.paper_exchange.listings.events import MarketEvent
 
 __all__ = ["FaultDesk"]
 

@@ -3,9 +3,9 @@
 from types import MappingProxyType
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.paper_exchange.events import EventKind, MarketEvent
 from quantbus_services.paper_exchange.faults.rules import Rule
 from quantbus_services.paper_exchange.faults.spec import FaultSpec, Parameter
+from quantbus_services.paper_exchange.listings.events import EventKind, MarketEvent
 
 __all__ = ["MARKET_LIST", "market_event"]
 

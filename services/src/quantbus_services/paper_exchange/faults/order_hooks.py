@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from quantbus_services.paper_exchange.accounts.ports import OrderTicket
 from quantbus_services.paper_exchange.accounts.records import Board, Fill
+from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.faults.desk import FaultDesk
 from quantbus_services.paper_exchange.faults.exchange import Asked
-from quantbus_services.paper_exchange.queries import Refusal
 
 __all__ = ["DeskOrderFaults"]
 

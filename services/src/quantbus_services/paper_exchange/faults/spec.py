@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.paper_exchange.events import EventKind
 from quantbus_services.paper_exchange.faults.exchange import Answered, Ask, Asked
 from quantbus_services.paper_exchange.faults.rules import Rule
+from quantbus_services.paper_exchange.listings.events import EventKind
 
 __all__ = ["Behave", "FaultSpec", "Layer", "Occasion", "Parameter", "rule_of", "values_of"]
 

@@ -1,0 +1,1 @@
+"""The live loop, and what goes on beside it."""

@@ -1,0 +1,1 @@
+"""Binance's own forms: REST routes and answers, and kline streams."""

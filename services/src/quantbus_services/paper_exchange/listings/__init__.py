@@ -1,0 +1,1 @@
+"""The market list: names, rules, and what happens to them in time."""
