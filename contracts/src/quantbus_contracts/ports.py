@@ -20,6 +20,7 @@ from quantbus_contracts.schema import (
     PublishedSignal,
     PublishReport,
     PublishRun,
+    RiskState,
     Signal,
     Strategy,
 )
@@ -37,6 +38,10 @@ __all__ = [
     "ExecutionWriter",
     "HeartbeatStore",
     "InstrumentStore",
+    "RestraintReader",
+    "RestraintSnapshot",
+    "RiskSnapshot",
+    "RiskStateStore",
     "SignalReader",
     "SignalSnapshot",
     "SignalWriter",
@@ -60,6 +65,26 @@ class ControlSnapshot:
     now: datetime
     controls: tuple[Control, ...] = ()
     """By scope and source; lifted and expired ones among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSnapshot:
+    """An answer about risk rows, with the database's own clock at the time of the answer."""
+
+    now: datetime
+    states: tuple[RiskState, ...] = ()
+    """By strategy and pair; cleared and expired ones among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestraintSnapshot:
+    """What restrains a strategy's bots at ``now`` (the database's clock): controls and risk rows in force."""
+
+    now: datetime
+    controls: tuple[Control, ...] = ()
+    states: tuple[RiskState, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Keys of rows in force that this code cannot read; the others are none the worse for them."""
 
 
 class CandleReader(Protocol):
@@ -250,4 +275,28 @@ class ControlStore(Protocol):
 
     def snapshot(self) -> ControlSnapshot:
         """Return every control, with the database's clock."""
+        ...
+
+
+class RiskStateStore(Protocol):
+    """Judgements about the risk of strategies and pairs; one for each strategy and pair."""
+
+    def put(self, state: RiskState) -> None:
+        """Store or replace what is said about a strategy and pair."""
+        ...
+
+    def clear(self, strategy_id: str, pair: str, *, by: str) -> bool:
+        """Let a row end now; tell whether one was in force."""
+        ...
+
+    def snapshot(self) -> RiskSnapshot:
+        """Return every row, with the database's clock."""
+        ...
+
+
+class RestraintReader(Protocol):
+    """What a bot has to know before it acts on a strategy's signals, by one question."""
+
+    def in_force(self, strategy_id: str) -> RestraintSnapshot:
+        """Return the controls in force, of any scope, and the strategy's risk rows in force."""
         ...

@@ -17,7 +17,7 @@ from quantbus_contracts.schema import Control, ControlKind
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Tell bots to make no entries, to halt or to flatten. The bots of this release do not read it yet.",
+    help="Tell bots to make no entries, to halt or to flatten. They look about once a second.",
     no_args_is_help=True,
 )
 

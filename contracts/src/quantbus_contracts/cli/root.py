@@ -11,6 +11,7 @@ from quantbus_contracts.cli.audit import app as audit_app
 from quantbus_contracts.cli.bus import app as bus_app
 from quantbus_contracts.cli.controls import app as controls_app
 from quantbus_contracts.cli.market import app as market_app
+from quantbus_contracts.cli.risk import app as risk_app
 from quantbus_contracts.cli.settings import settings
 from quantbus_contracts.cli.signals import app as signals_app
 from quantbus_contracts.cli.strategies import app as strategies_app
@@ -26,6 +27,7 @@ OWN = {
     "signals": signals_app,
     "strategies": strategies_app,
     "controls": controls_app,
+    "risk": risk_app,
     "audit": audit_app,
     "market": market_app,
 }

@@ -2,8 +2,18 @@
 
 from quantbus_contracts.collections._fields import ACTIONS, IDENTIFIER, PAIR, PRICE, STRATEGY_ID
 from quantbus_contracts.collections._spec import CollectionSpec, Index
-from quantbus_contracts.schema import ControlKind, ExecutionState
-from quantbus_contracts.validators import closed, count, moment, number, one_of, text, texts, timeframe_name
+from quantbus_contracts.schema import ControlKind, ExecutionState, RiskLevel
+from quantbus_contracts.validators import (
+    closed,
+    count,
+    flag,
+    moment,
+    number,
+    one_of,
+    text,
+    texts,
+    timeframe_name,
+)
 
 __all__ = ["TRADING"]
 
@@ -89,4 +99,28 @@ _CONTROLS = CollectionSpec(
     ),
 )
 
-TRADING: tuple[CollectionSpec, ...] = (_EXECUTIONS, _HEARTBEATS, _CONTROLS)
+# Beside the controls and not beside the signals: a bot reads both by one question, which cannot cross databases.
+_RISK = CollectionSpec(
+    name="risk_state",
+    database="trading",
+    purpose="how risky a strategy or one of its pairs is, and what that does to entries",
+    key=("strategy_id", "pair"),
+    written_by=("research", "operator"),
+    read_by=("executor", "monitor", "operator"),
+    validator=closed(
+        {
+            "strategy_id": STRATEGY_ID,
+            "pair": text(r"^(\*|[^\s/:]{1,32}/[^\s/:]{1,32}(:[^\s/:]{1,48})?)$"),
+            "level": one_of(*(level.value for level in RiskLevel)),
+            "stake_scale": number(0, 1),
+            "block_entries": flag(),
+            "reason": text(r"\S", at_most=500),
+            "at": moment(),
+            "by": text(at_most=128),
+        },
+        {"evidence": text(at_most=128), "expires_at": moment(), "cleared_by": text(at_most=128)},
+        also={"$expr": {"$gte": [{"$ifNull": ["$expires_at", "$at"]}, "$at"]}},
+    ),
+)
+
+TRADING: tuple[CollectionSpec, ...] = (_EXECUTIONS, _HEARTBEATS, _CONTROLS, _RISK)
