@@ -85,6 +85,11 @@ class TradeRecord(Protocol):
         ...
 
     @property
+    def close_date_utc(self) -> datetime | None:
+        """When it was closed; None before."""
+        ...
+
+    @property
     def orders(self) -> Sequence[OrderRecord]:
         """Its orders, oldest first."""
         ...
@@ -111,6 +116,10 @@ class TradeBook(Protocol):
 
     def trade(self, trade_id: int) -> TradeRecord | None:
         """Return one trade; None if there is none of that number (any more)."""
+        ...
+
+    def closed_since(self, pair: str, moment: datetime) -> Sequence[TradeRecord]:
+        """Return the trades of a pair that were closed after ``moment``, in any order."""
         ...
 
     def latest(self, count: int) -> Sequence[TradeRecord]:

@@ -51,6 +51,8 @@ class SignalFeed:
         self._max_answer_age = max_answer_age
         self._answer: _Answer | None = None
         self._failed_since: datetime | None = None
+        self.looking_since: datetime | None = None
+        """Since when (database clock) the bus has answered without a gap longer than an entry may rest on an answer."""
 
     def refresh(self, pairs: Sequence[str]) -> bool:
         """Ask the bus about ``pairs``; return whether it answered."""
@@ -95,4 +97,7 @@ class SignalFeed:
             silence = (answer.received_at - self._failed_since).total_seconds()
             logger.info("the bus answers again after %.1f s", silence)
             self._failed_since = None
+        age = self.answer_age
+        if age is None or age > self._max_answer_age:
+            self.looking_since = answer.server_time
         self._answer = answer

@@ -5,6 +5,7 @@ It lives here and not on the strategy object, which hyperopt pickles and a reloa
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from quantbus_contracts.clock import Clock, SystemClock
@@ -12,6 +13,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+from quantbus_contracts.mongo.restraints import RestraintReader
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_executor.book import TradeBook
 from quantbus_executor.bookkeeping import Bookkeeper
@@ -20,6 +22,7 @@ from quantbus_executor.follower import SignalFollower
 from quantbus_executor.gate import EntryGate
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.journal import open_journal
+from quantbus_executor.restraints import Restraints
 from quantbus_executor.settings import ExecutorSettings
 
 __all__ = ["FOLLOWING", "Session", "build_follower"]
@@ -55,7 +58,15 @@ def build_follower(
         ),
         book=book,
         pulse=Pulse(HeartbeatStore(connection), settings.consumer_id, clock.now()),
+        restraints=Restraints(
+            RestraintReader(connection),
+            clock,
+            strategy_id=settings.strategy_id,
+            consumer_id=settings.consumer_id,
+            settings=settings.restraints,
+        ),
         rules=settings.rules,
+        bounded=partial(connection.bounded, settings.query_timeout.total_seconds()),
     )
 
 

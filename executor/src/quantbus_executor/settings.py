@@ -2,16 +2,26 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.policy import (
+    FULL_AT,
+    FUSE_BELOW,
+    SCALE_FLOOR,
+    CatchUp,
+    Confidence,
+    Debounce,
+    SoftScale,
+    TradingRules,
+)
 from quantbus_contracts.runtime.settings import MongoSettings, check_environment, load_settings
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_executor.restraints import RestraintSettings
 
 __all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings"]
 
@@ -35,6 +45,63 @@ CollectionName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 
 
+class _Debounce(BaseModel):
+    """``external_signal.rules.debounce``: how fast a pair's position may change; see `Debounce`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    minimum_hold_seconds: Seconds | None = None
+    cool_down_seconds: Seconds | None = None
+    flips_per_day: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+    def debounce(self) -> Debounce:
+        return Debounce(
+            minimum_hold=_duration(self.minimum_hold_seconds),
+            cool_down=_duration(self.cool_down_seconds),
+            flips_per_day=self.flips_per_day,
+        )
+
+
+class _Confidence(BaseModel):
+    """``external_signal.rules.confidence``: what the score does to an entry; see `Confidence`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scale: bool = False
+    scale_floor: float = SCALE_FLOOR
+    scale_full_at: float = FULL_AT
+    fuse: bool = False
+    fuse_below: float = FUSE_BELOW
+    fail_open: bool = True
+
+    def confidence(self) -> Confidence:
+        scale = SoftScale(floor=self.scale_floor, full_at=self.scale_full_at)
+        return Confidence(
+            scale=scale if self.scale else None,
+            fuse_below=self.fuse_below if self.fuse else None,
+            fail_open=self.fail_open,
+        )
+
+
+class _Restraints(BaseModel):
+    """``external_signal.restraints``: which restraints count; see `RestraintSettings`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    controls: bool = True
+    risk_state: bool = True
+    when_unreadable: Literal["closed", "open"] = "closed"
+    max_age_seconds: Seconds = 30.0
+
+    def restraint_settings(self) -> RestraintSettings:
+        return RestraintSettings(
+            controls=self.controls,
+            risk_state=self.risk_state,
+            fail_open=self.when_unreadable == "open",
+            max_age=timedelta(seconds=self.max_age_seconds),
+        )
+
+
 class _Rules(BaseModel):
     """``external_signal.rules``: how late and from which score on to act; see `TradingRules`."""
 
@@ -48,6 +115,10 @@ class _Rules(BaseModel):
     clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 2.0
     score_entry: float = 0.5
     score_exit: float = 0.0
+    catch_up: CatchUp = CatchUp.IF_VALID
+    drift_band: float | None = None
+    debounce: _Debounce = _Debounce()
+    confidence: _Confidence = _Confidence()
 
     def trading_rules(self) -> TradingRules:
         return TradingRules(
@@ -59,6 +130,10 @@ class _Rules(BaseModel):
             clock_skew=timedelta(seconds=self.clock_skew_seconds),
             score_entry=self.score_entry,
             score_exit=self.score_exit,
+            catch_up=self.catch_up,
+            drift_band=self.drift_band,
+            debounce=self.debounce.debounce(),
+            confidence=self.confidence.confidence(),
         )
 
 
@@ -74,7 +149,9 @@ class _Block(BaseModel):
     consumer_id: Identifier
     query_timeout_ms: Annotated[int, Field(ge=20, le=5_000)] = 300
     max_answer_age_seconds: Seconds = 30.0
+    timeframe: str | None = None
     rules: _Rules = _Rules()
+    restraints: _Restraints = _Restraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +162,10 @@ class ExecutorSettings:
     ----------
     consumer_id
         Who this bot is in the ledger; chosen by a person, the same across restarts, never made up.
+    timeframe
+        Length of the bars that signals are about: the bot's own, or a longer one.
     query_timeout
-        Greatest time for one question to the bus; the bot's loop waits for it.
+        Greatest time for what a loop asks of the bus before it acts, and again for what it tells afterwards.
     max_answer_age
         How old the bus's last answer may be for an entry to be confirmed.
     """
@@ -99,6 +178,7 @@ class ExecutorSettings:
     query_timeout: timedelta
     max_answer_age: timedelta
     rules: TradingRules
+    restraints: RestraintSettings = field(default_factory=RestraintSettings)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Self:
@@ -120,12 +200,13 @@ class ExecutorSettings:
         return cls(
             strategy_id=block.strategy_id,
             consumer_id=block.consumer_id,
-            timeframe=Timeframe.parse(str(config.get("timeframe"))),
+            timeframe=_signal_timeframe(block.timeframe, Timeframe.parse(str(config.get("timeframe")))),
             mongo=mongo,
             collection=block.collection,
             query_timeout=timedelta(milliseconds=block.query_timeout_ms),
             max_answer_age=timedelta(seconds=block.max_answer_age_seconds),
             rules=block.rules.trading_rules(),
+            restraints=block.restraints.restraint_settings(),
         )
 
 
@@ -150,8 +231,27 @@ def _told(where: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "missing":
         return f"{BLOCK}.{path}{also}: expected a name that you choose, found none"
     if kind == "extra_forbidden":
-        return f"{BLOCK}.{path}: unknown; known are {', '.join(_Block.model_fields)}"
+        return f"{BLOCK}.{path}: unknown; known are {', '.join(_known_beside(where))}"
     return f"{BLOCK}.{path}{also}: {message}"
+
+
+def _known_beside(where: tuple[int | str, ...]) -> list[str]:
+    model: Any = _Block
+    for part in where[:-1]:
+        model = model.model_fields[str(part)].annotation
+    return list(model.model_fields)
+
+
+def _signal_timeframe(given: str | None, own: Timeframe) -> Timeframe:
+    if given is None:
+        return own
+    timeframe = Timeframe.parse(given)
+    if timeframe < own:
+        raise ConfigError(
+            f"{BLOCK}.timeframe: expected bars at least as long as the bot's own ({own}), found {timeframe}: "
+            "set the timeframe of Freqtrade's config to that of the signals"
+        )
+    return timeframe
 
 
 def _duration(seconds: float | None) -> timedelta | None:

@@ -30,6 +30,11 @@ class FreqtradeBook:
         """Return one trade; None if there is none of that number."""
         return Trade.get_trades([Trade.id == trade_id]).first()
 
+    def closed_since(self, pair: str, moment: datetime) -> Sequence[Trade]:
+        """Return the trades of a pair that were closed after ``moment``, in any order."""
+        after = Trade.close_date > moment.replace(tzinfo=None)  # as Freqtrade stores it: UTC without a zone
+        return list(Trade.get_trades([Trade.pair == pair, Trade.is_open.is_(False), after]))
+
     def latest(self, count: int) -> Sequence[Trade]:
         """Return the trades that were opened last, newest first."""
         newest = Trade.get_trades_query().order_by(Trade.id.desc()).limit(count)
@@ -94,7 +99,7 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
     ) -> float:
         """Stake what the signal asks for; 0 is no trade."""
         capital = self.wallets.get_total_stake_amount()
-        return FOLLOWING.follower.stake(pair, entry_tag, proposed_stake, capital, max_stake)
+        return FOLLOWING.follower.stake(pair, entry_tag, proposed_stake, capital, max_stake, min_stake)
 
     @fails_to(False)
     def confirm_trade_entry(

@@ -11,8 +11,11 @@ import pandas as pd
 from quantbus_contracts.policy import TradingRules
 from quantbus_contracts.schema import Execution, PublishedSignal
 from quantbus_contracts.testing import (
+    FakeControlStore,
     FakeExecutionStore,
     FakeHeartbeatStore,
+    FakeRestraintReader,
+    FakeRiskStateStore,
     FakeSignalStore,
     FrozenClock,
     make_signal,
@@ -24,6 +27,7 @@ from quantbus_executor.follower import SignalFollower
 from quantbus_executor.gate import EntryGate
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.journal import Journal
+from quantbus_executor.restraints import Restraints, RestraintSettings
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -56,6 +60,7 @@ class FakeTrade:
     open_date_utc: datetime
     is_open: bool = True
     is_short: bool = False
+    close_date_utc: datetime | None = None
     orders: list[FakeOrder] = field(default_factory=list)
     custom_data: dict[str, Any] = field(default_factory=dict)
 
@@ -81,6 +86,13 @@ class FakeBook:
     def trade(self, trade_id: int) -> FakeTrade | None:
         return next((trade for trade in self.trades if trade.id == trade_id), None)
 
+    def closed_since(self, pair: str, moment: datetime) -> Sequence[FakeTrade]:
+        return [
+            trade
+            for trade in self.trades
+            if trade.pair == pair and trade.close_date_utc is not None and trade.close_date_utc > moment
+        ]
+
     def latest(self, count: int) -> Sequence[FakeTrade]:
         return self.trades[::-1][:count]
 
@@ -88,16 +100,29 @@ class FakeBook:
 class Rig:
     """One bus, one venue, one bot that can be killed and started again."""
 
-    def __init__(self, rules: TradingRules | None = None, *, most_rows: int = 10_000) -> None:
+    def __init__(
+        self,
+        rules: TradingRules | None = None,
+        *,
+        most_rows: int = 10_000,
+        timeframe: Timeframe = ONE_MINUTE,
+        restraints: RestraintSettings | None = None,
+    ) -> None:
         self.rules = rules or TradingRules()
+        self.timeframe = timeframe
+        self.restraint_settings = restraints or RestraintSettings()
         self.most_rows = most_rows
         self.clock = FrozenClock()
         self.bus = FakeSignalStore(clock=self.clock)
         self.ledger = FakeExecutionStore()
         self.beats = FakeHeartbeatStore()
+        self.controls = FakeControlStore(clock=self.clock)
+        self.risk = FakeRiskStateStore(clock=self.clock)
         self.book = FakeBook()
         self.places_orders = True
         self.fills_orders = True
+        self.minimum = 5.0
+        self.stakes: list[float] = []
         self._numbers = count(1)
         self.start()
 
@@ -108,7 +133,7 @@ class Rig:
             self.bus,
             self.clock,
             strategy_id="test",
-            timeframe=ONE_MINUTE,
+            timeframe=self.timeframe,
             clock_skew=self.rules.clock_skew,
             max_answer_age=30 * SECOND,
         )
@@ -126,6 +151,13 @@ class Rig:
             ),
             book=self.book,
             pulse=Pulse(self.beats, "bot", self.clock.now()),
+            restraints=Restraints(
+                FakeRestraintReader(self.controls, self.risk),
+                self.clock,
+                strategy_id="test",
+                consumer_id="bot",
+                settings=self.restraint_settings,
+            ),
             rules=self.rules,
         )
 
@@ -137,7 +169,8 @@ class Rig:
         **fields: Any,
     ) -> PublishedSignal:
         """Publish a signal about the bar that closed last; return it as it stands on the bus."""
-        signal = make_signal(action=action, ts=ts or ONE_MINUTE.last_closed(self.clock.now()), **fields)
+        ts = ts or self.timeframe.last_closed(self.clock.now())
+        signal = make_signal(action=action, ts=ts, timeframe=self.timeframe.name, **fields)
         self.bus.publish([signal])
         return self.bus.signals[signal.signal_id]
 
@@ -170,7 +203,7 @@ class Rig:
         order.ft_is_open, order.safe_filled = False, 1.0
         order.order_filled_utc = self.clock.now()
         if order.ft_order_side == ("buy" if trade.is_short else "sell"):
-            trade.is_open = False
+            trade.is_open, trade.close_date_utc = False, self.clock.now()
         self.follower.on_fill(trade, order)
 
     def _maybe_enter(self, pair: str) -> None:
@@ -179,8 +212,10 @@ class Rig:
         if side is None:
             return
         tag = str(last["enter_tag"])
-        if not self.follower.stake(pair, tag, 100.0, 1_000.0, 1_000.0):
+        stake = self.follower.stake(pair, tag, 100.0, 1_000.0, 1_000.0, self.minimum)
+        if not stake:
             return
+        self.stakes.append(stake)
         if self.follower.confirm_entry(pair, tag, side) and self.places_orders:
             self.open_trade(pair, tag, side)
 

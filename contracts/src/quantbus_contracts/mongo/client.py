@@ -268,6 +268,15 @@ class Connection:
             with pymongo.timeout(_ABORT_SECONDS):
                 course.session.abort_transaction()
 
+    @contextmanager
+    def bounded(self, seconds: float) -> Generator[None]:
+        """Let all questions of this thread inside share ``seconds``, however many there are.
+
+        A question's own time-out still holds; whatever there is no time left for raises `BusUnavailable`.
+        """
+        with pymongo.timeout(seconds):
+            yield
+
     def collection(self, name: str) -> Collection[Row]:
         """Return a collection as ours are read and written: from the primary, by majority, journaled (hints are not).
 

@@ -108,13 +108,16 @@ RESTRAINTS = frozenset(
         Reason.FLIP_LIMIT,
     }
 )
-"""What may pass while a signal waits; if its time ends first, this is why nothing came of it."""
+"""What a decision finds in the way and what may pass while the signal waits."""
+
+_LASTING = RESTRAINTS | {Reason.STAKE_BELOW_MINIMUM}
+"""If a signal's time ends while this is in the way, this is why nothing came of it."""
 
 _TIME_OVER = frozenset({Reason.EXPIRED, Reason.STALE, Reason.MAX_DELAY, Reason.MAX_AGE})
 
 
 def final_reason(waited_for: str | None, ended_by: Reason) -> Reason:
     """Return why nothing came of a signal that ``waited_for`` something until ``ended_by`` ended its waiting."""
-    if ended_by in _TIME_OVER and waited_for is not None and waited_for in RESTRAINTS:
+    if ended_by in _TIME_OVER and waited_for in _LASTING:
         return Reason(waited_for)
     return ended_by
