@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
+from quantbus_executor.restraints import RestraintSettings
 from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
 
 BLOCK = {"strategy_id": "demo", "consumer_id": "bot"}
@@ -88,6 +90,44 @@ def test_rules_are_read_in_plain_units() -> None:
     assert rules.score_entry == 0.7
 
 
+def test_nothing_restrains_unless_it_was_chosen_except_what_was_set_on_the_bus() -> None:
+    settings = load()
+    assert settings.rules == TradingRules()
+    assert settings.restraints == RestraintSettings(controls=True, risk_state=True, fail_open=False)
+
+
+def test_debounce_confidence_and_restraints_are_read_in_plain_units() -> None:
+    settings = load(
+        {
+            **BLOCK,
+            "rules": {
+                "catch_up": "exits_only",
+                "drift_band": 0.05,
+                "debounce": {"minimum_hold_seconds": 600, "cool_down_seconds": 60, "flips_per_day": 3},
+                "confidence": {"scale": True, "fuse": True, "fail_open": False},
+            },
+            "restraints": {"controls": False, "when_unreadable": "open", "max_age_seconds": 10},
+        }
+    )
+    assert (settings.rules.catch_up, settings.rules.drift_band) == (CatchUp.EXITS_ONLY, 0.05)
+    assert settings.rules.debounce == Debounce(
+        minimum_hold=timedelta(minutes=10), cool_down=timedelta(minutes=1), flips_per_day=3
+    )
+    usual = SoftScale(floor=0.30, full_at=0.55)
+    assert settings.rules.confidence == Confidence(scale=usual, fuse_below=0.45, fail_open=False)
+    assert settings.restraints == RestraintSettings(
+        controls=False, risk_state=True, fail_open=True, max_age=timedelta(seconds=10)
+    )
+
+
+def test_signals_may_be_about_longer_bars_than_the_bots_and_not_about_shorter_ones() -> None:
+    config: dict[str, Any] = {"timeframe": "5m", "external_signal": {**BLOCK, "timeframe": "1h"}}
+    assert ExecutorSettings.load(config, {}).timeframe.name == "1h"
+    config["external_signal"]["timeframe"] = "1m"
+    with pytest.raises(ConfigError, match=r"at least as long as the bot's own \(5m\), found 1m"):
+        ExecutorSettings.load(config, {})
+
+
 @pytest.mark.parametrize(
     ("block", "env", "told"),
     [
@@ -95,6 +135,18 @@ def test_rules_are_read_in_plain_units() -> None:
         ({"consumer_id": "bot"}, {}, r"strategy_id \(or EXT_SIG_STRATEGY_ID\): expected a name"),
         ({**BLOCK, "tolerence": 1}, {}, r"external_signal\.tolerence: unknown; known are"),
         ({**BLOCK, "rules": {"tolerance_bars": -1}}, {}, r"rules\.tolerance_bars"),
+        ({**BLOCK, "rules": {"tolerence": 1}}, {}, r"rules\.tolerence: unknown; known are tolerance_bars"),
+        (
+            {**BLOCK, "rules": {"debounce": {"hold": 1}}},
+            {},
+            r"rules\.debounce\.hold: unknown; known are minimum_hold_seconds",
+        ),
+        ({**BLOCK, "rules": {"debounce": {"cool_down_seconds": 0}}}, {}, r"debounce\.cool_down_seconds"),
+        ({**BLOCK, "rules": {"catch_up": "maybe"}}, {}, r"rules\.catch_up"),
+        ({**BLOCK, "rules": {"drift_band": 2}}, {}, "drift_band"),
+        ({**BLOCK, "rules": {"confidence": {"scale_floor": 0}}}, {}, "scale_floor"),
+        ({**BLOCK, "rules": {"confidence": {"fuse": True, "fuse_below": 7}}}, {}, "fuse_below"),
+        ({**BLOCK, "restraints": {"when_unreadable": "perhaps"}}, {}, r"restraints\.when_unreadable"),
         ({**BLOCK, "rules": {"score_entry": 3}}, {}, "score_entry"),
         ({**BLOCK, "consumer_id": "a b"}, {}, "consumer_id"),
         ({**BLOCK, "query_timeout_ms": 60_000}, {}, "query_timeout_ms"),

@@ -1,5 +1,6 @@
 """When an entry may be made."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from quantbus_contracts.policy import (
     TradingRules,
     decide,
     entry_interval,
+    first_bar_to_enter,
     is_future_stamped,
 )
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
@@ -150,3 +152,61 @@ def test_more_tolerance_never_ends_an_entry_earlier_nor_starts_it_sooner(toleran
     wide = entry_interval(published(), TradingRules(tolerance_bars=tolerance + more))
     assert wide.end >= narrow.end
     assert wide.start == narrow.start
+
+
+@given(
+    rules=rules_of_any_kind,
+    available=offsets,
+    extra=st.timedeltas(SECOND, timedelta(days=5)),
+    age=st.timedeltas(SECOND, timedelta(days=5)),
+)
+def test_one_more_bound_never_makes_the_interval_longer(
+    rules: TradingRules, available: timedelta, extra: timedelta, age: timedelta
+) -> None:
+    row = published(available_at=CLOSE + available)
+    usual = entry_interval(row, rules)
+    tighter = [
+        entry_interval(published(available_at=CLOSE + available, valid_until=CLOSE + extra), rules)
+        if CLOSE + extra <= row.valid_until
+        else usual,
+        entry_interval(row, replace(rules, max_delay=min(extra, rules.max_delay or 3 * MINUTE))),
+        entry_interval(
+            row, replace(rules, max_age_from_available=min(age, rules.max_age_from_available or age))
+        ),
+    ]
+    for interval in tighter:
+        assert interval.start == usual.start
+        assert interval.end <= usual.end
+
+
+@given(
+    signals=timeframes,
+    own=timeframes,
+    available=st.timedeltas(timedelta(hours=-1), timedelta(days=2)),
+    looked=offsets,
+    rules=rules_of_any_kind,
+)
+def test_signals_of_longer_bars_are_never_early_in_shorter_ones(
+    signals: Timeframe, own: Timeframe, available: timedelta, looked: timedelta, rules: TradingRules
+) -> None:
+    signals, own = max(signals, own), min(signals, own)
+    ts = signals.floor(TS)
+    row = published(ts=ts, timeframe=signals.name, available_at=ts + signals.delta + available)
+    if decide(row, None, ts + looked, rules).kind is DecisionKind.ENTER:
+        assert ts + looked >= max(ts + signals.delta, row.available_at)
+    opens_at = first_bar_to_enter(row, rules, own)
+    if opens_at is not None:
+        assert own.is_open_time(opens_at)
+        assert opens_at in entry_interval(row, rules)
+        earlier = opens_at - own.delta
+        assert earlier < max(ts + signals.delta, row.available_at), "and it is the first"
+
+
+def test_a_daily_signal_enters_with_the_first_minute_of_the_next_day() -> None:
+    day = Timeframe.parse("1d")
+    midnight = day.close_of(day.floor(TS))
+    on_time = published(ts=day.floor(TS), timeframe="1d", available_at=midnight)
+    assert first_bar_to_enter(on_time, RULES, Timeframe.parse("1m")) == midnight
+    late = published(ts=day.floor(TS), timeframe="1d", available_at=midnight + 90 * SECOND)
+    assert first_bar_to_enter(late, RULES, Timeframe.parse("1m")) == midnight + 2 * MINUTE
+    assert first_bar_to_enter(late, TradingRules(max_delay=100 * SECOND), Timeframe.parse("1m")) is None
