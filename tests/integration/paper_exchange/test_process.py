@@ -74,7 +74,9 @@ def test_bad_options_end_with_one_clear_message(tmp_path: Path) -> None:
         (["--data", str(tmp_path / "nowhere")], "nowhere"),
         (["--data", str(broken)], "expected a Parquet file"),
         (["--from-bus"], "quantbus bus up"),
-        (["--port", "70000"], "QUANTBUS_PAPER_PORT"),
+        (["--port", "70000"], "--port: Input should be less than"),
+        (["--history", "long"], "--history: expected a duration such as 90m, 36h or 2d, found 'long'"),
+        (["--start", "soon"], "--start: expected a moment such as 2026-01-05T12:00:00Z, found 'soon'"),
     ):
         answer = run("serve", *options, cwd=tmp_path)
         assert answer.returncode == 2, answer.stderr

@@ -25,6 +25,7 @@ __all__ = [
     "MongoSettings",
     "ProcessSettings",
     "check_environment",
+    "load_options",
     "load_settings",
 ]
 
@@ -209,16 +210,32 @@ def load_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
     ConfigError
         Naming each variable that is wrong or unknown, what was expected and what to do.
     """
+    return _load(kind, overrides, {})
+
+
+def load_options(
+    kind: type[SettingsT], named: Mapping[str, str] | None = None, /, **options: object
+) -> SettingsT:
+    """Build settings as `load_settings` does; a wrong value of ``options`` is told under its option's name.
+
+    An option is called as its field is (``metrics_port``: ``--metrics-port``) unless ``named`` says otherwise.
+    """
+    return _load(kind, options, {name: f"--{name.replace('_', '-')}" for name in options} | dict(named or {}))
+
+
+def _load(kind: type[SettingsT], overrides: Mapping[str, object], options: Mapping[str, str]) -> SettingsT:
     check_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
     prefix = str(kind.model_config.get("env_prefix", ""))
     try:
         return kind(**given)  # type: ignore[arg-type]  # fields by name; pydantic checks them
     except ValidationError as error:
-        lines = [
-            f"{prefix}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors(include_input=False, include_url=False)
-        ]
+        lines = []
+        for item in error.errors(include_input=False, include_url=False):
+            first, *rest = (str(part) for part in item["loc"])
+            variable = f"{prefix}{'__'.join((first, *rest)).upper()}"
+            name = options.get(first, variable) if first in given else variable
+            lines.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
         raise ConfigError("settings are wrong:\n  " + "\n  ".join(lines)) from None
     except (
         SettingsError

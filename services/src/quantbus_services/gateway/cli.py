@@ -34,11 +34,11 @@ def serve(
     """
     from quantbus_contracts.runtime.lifecycle import run_until_stopped
     from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_options, load_settings
     from quantbus_services.gateway.main import serve as run
     from quantbus_services.gateway.settings import GatewaySettings
 
-    settings = load_settings(GatewaySettings, port=port, host=host, ready_file=ready_file)
+    settings = load_options(GatewaySettings, port=port, host=host, ready_file=ready_file)
     mongo = load_settings(MongoSettings)
     process = load_settings(HomeSettings)
     configure("gateway", level=process.log_level, json=process.log_json)

@@ -11,12 +11,12 @@ from quantbus_services.ingestion.gaps.cli import gaps
 from quantbus_services.ingestion.health.cli import health
 from quantbus_services.ingestion.listings.cli import instruments
 from quantbus_services.ingestion.observations.cli import register as register_observations
+from quantbus_services.ingestion.starting import configure_logging, ingestion_settings
 from quantbus_services.ingestion.transfer.export_cli import export
 from quantbus_services.ingestion.universe.cli import app as universe
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
-    from quantbus_services.ingestion.settings import IngestionSettings
     from quantbus_services.ingestion.transfer.importer import FileReport
 
 __all__ = ["app"]
@@ -80,7 +80,7 @@ def import_(
     from quantbus_services.ingestion.transfer.import_main import run_import
     from quantbus_services.ingestion.transfer.importer import exit_code, find_files
 
-    settings = _settings()
+    settings = ingestion_settings()
     overrides = Overrides(venue or "", symbol or "", timeframe or "")
     files = find_files(paths)
     with file_progress(len(files)) as note:
@@ -141,8 +141,8 @@ def backfill(
     from quantbus_services.ingestion.reports import backfill_json, backfill_table
     from quantbus_services.ingestion.series import comma_list
 
-    settings = _settings(venue=venue, venue_url=venue_url)
-    _configure_logging()
+    settings = ingestion_settings(venue=venue, venue_url=venue_url)
+    configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
     with series_progress() as note:
         filled = asyncio.run(
@@ -207,7 +207,7 @@ def live(
     from quantbus_services.ingestion.main import Wanted, run_live
     from quantbus_services.ingestion.series import comma_list
 
-    settings = _settings(
+    settings = ingestion_settings(
         venue=venue,
         venue_url=venue_url,
         metrics_port=metrics_port,
@@ -218,21 +218,6 @@ def live(
         fallback_url=fallback_url,
     )
     mongo = load_settings(MongoSettings)
-    _configure_logging()
+    configure_logging()
     wanted = Wanted(comma_list(symbols, "symbols"), comma_list(timeframes, "timeframes"))
     leave_at_once(run_until_stopped(lambda: run_live(wanted, settings, mongo)))
-
-
-def _configure_logging() -> None:
-    from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, load_settings
-
-    process = load_settings(HomeSettings)
-    configure("ingestion", level=process.log_level, json=process.log_json)
-
-
-def _settings(**overrides: object) -> "IngestionSettings":
-    from quantbus_contracts.runtime.settings import load_settings
-    from quantbus_services.ingestion.settings import IngestionSettings
-
-    return load_settings(IngestionSettings, **overrides)

@@ -10,10 +10,10 @@ __all__ = ["configure_logging", "ingestion_settings"]
 
 def ingestion_settings(**overrides: object) -> "IngestionSettings":
     """Return the settings; what the command line gives wins."""
-    from quantbus_contracts.runtime.settings import load_settings
+    from quantbus_contracts.runtime.settings import load_options
     from quantbus_services.ingestion.settings import IngestionSettings
 
-    return load_settings(IngestionSettings, **overrides)
+    return load_options(IngestionSettings, {"fallbacks": "--fallback"}, **overrides)
 
 
 def configure_logging() -> None:

@@ -38,12 +38,17 @@ def serve(
     """
     from quantbus_contracts.runtime.lifecycle import run_until_stopped
     from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_options, load_settings
     from quantbus_services.monitor.main import serve as run
     from quantbus_services.monitor.settings import MonitorSettings
 
-    settings = load_settings(
-        MonitorSettings, port=port, host=host, ready_file=ready_file, interval_seconds=interval
+    settings = load_options(
+        MonitorSettings,
+        {"interval_seconds": "--interval"},
+        port=port,
+        host=host,
+        ready_file=ready_file,
+        interval_seconds=interval,
     )
     mongo = load_settings(MongoSettings)
     process = load_settings(HomeSettings)

@@ -55,7 +55,7 @@ def serve(
     quantbus paper-exchange serve --symbols BTC/USDT,SOL/USDT --speed 60 --gaps 0.002 --seed 7
     quantbus paper-exchange serve --start 2025-03-01T00:00:00Z --anchor-file .quantbus/paper-anchor
     """
-    from quantbus_contracts.runtime.settings import load_settings
+    from quantbus_contracts.runtime.settings import load_options
     from quantbus_services.paper_exchange.main import run
     from quantbus_services.paper_exchange.settings import PaperSettings
 
@@ -63,7 +63,7 @@ def serve(
         name: (tuple(value) or None) if isinstance(value, list) else value
         for name, value in context.params.items()
     }
-    settings = load_settings(PaperSettings, **given)
+    settings = load_options(PaperSettings, **given)
     raise typer.Exit(run(settings, _announce))
 
 

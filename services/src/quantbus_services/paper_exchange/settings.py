@@ -33,7 +33,10 @@ def parse_duration(text: str) -> timedelta:
 
 
 def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    try:
+        return parse_duration(value) if isinstance(value, str) else value
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 def _moment(value: object) -> object:
@@ -43,7 +46,7 @@ def _moment(value: object) -> object:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ConfigError(f"expected a moment such as 2026-01-05T12:00:00Z, found {value!r}") from None
+        raise ValueError(f"expected a moment such as 2026-01-05T12:00:00Z, found {value!r}") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -14,6 +14,7 @@ from quantbus_contracts.runtime.settings import (
     MongoSettings,
     ProcessSettings,
     check_environment,
+    load_options,
     load_settings,
 )
 from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
@@ -112,3 +113,15 @@ def test_values_that_are_wrong_are_told_without_themselves(monkeypatch: pytest.M
 
 def test_names_are_checked_without_regard_to_case() -> None:
     check_environment({"quantbus_home": "x", "ext_sig_db": "y", "OTHER": "z"})
+
+
+def test_a_wrong_option_is_told_by_its_own_name_and_a_wrong_variable_by_its(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QUANTBUS_INGESTION_CONCURRENCY", "0")
+    with pytest.raises(ConfigError) as refused:
+        load_options(IngestionSettings, {"fallbacks": "--fallback"}, metrics_port=70_000, fallbacks=("OKX",))
+    told = str(refused.value)
+    assert "--metrics-port: Input should be less than or equal to 65535" in told
+    assert "--fallback: expected a fallback such as OKX:BTCUSDT" in told
+    assert "QUANTBUS_INGESTION_CONCURRENCY: Input should be greater than" in told

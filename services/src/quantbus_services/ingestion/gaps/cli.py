@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from quantbus_services.ingestion.starting import configure_logging, ingestion_settings
+
 __all__ = ["gaps"]
 
 Symbols = Annotated[
@@ -49,17 +51,14 @@ def gaps(
     """
     import asyncio
 
-    from quantbus_contracts.runtime.logging import configure
-    from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
+    from quantbus_contracts.runtime.settings import MongoSettings, load_settings
     from quantbus_services.ingestion.display import named_progress
     from quantbus_services.ingestion.gaps.main import GapQuery, run_gaps
     from quantbus_services.ingestion.gaps.report import gaps_json, show_gaps
     from quantbus_services.ingestion.series import optional_list
-    from quantbus_services.ingestion.settings import IngestionSettings
 
-    process = load_settings(HomeSettings)
-    configure("ingestion", level=process.log_level, json=process.log_json)
-    settings = load_settings(IngestionSettings, venue=venue, venue_url=venue_url)
+    configure_logging()
+    settings = ingestion_settings(venue=venue, venue_url=venue_url)
     wanted = optional_list(symbols, "symbols"), optional_list(timeframes, "timeframes")
     query = GapQuery(*wanted, since, until, repair=repair, recheck=recheck)
     with named_progress() as note:
