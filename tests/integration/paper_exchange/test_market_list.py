@@ -91,6 +91,18 @@ def test_events_are_listed_and_bad_ones_refused(paper: PaperExchange) -> None:
     assert httpx.post(f"{paper.url}/paper/events", content="{oops").status_code == 400
 
 
+@pytest.mark.parametrize("header", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}])
+def test_no_page_in_a_browser_may_change_or_read_the_market_list(
+    paper: PaperExchange, header: dict[str, str]
+) -> None:
+    event = {"kind": "delist", "pair": "ETH/USDT"}
+    reply = httpx.post(f"{paper.url}/paper/events", content=json.dumps(event), headers=header)
+    assert (reply.status_code, reply.json()["code"]) == (403, -1002)
+    for path in ("/paper/events", "/paper/clock"):
+        assert httpx.get(f"{paper.url}{path}", headers=header).status_code == 403
+    assert httpx.get(f"{paper.url}/paper/events").json() == []
+
+
 def test_a_recording_cannot_list_what_it_does_not_hold(tmp_path: Path) -> None:
     write_parquet(tmp_path / "BINANCE_BTCUSDT_1m.parquet", recording(4 * 1440))
     with PaperExchange(data=(tmp_path,)) as paper:

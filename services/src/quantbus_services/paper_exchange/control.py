@@ -1,4 +1,7 @@
-"""Control routes: what happens to the market list, and where the clock stands. Not part of any venue's API."""
+"""Control routes: what happens to the market list, and where the clock stands. Not part of any venue's API.
+
+They answer to programs on this machine only.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +12,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.health import clock_state
 from quantbus_services.paper_exchange.listings.events import MarketEvent
+from quantbus_services.paper_exchange.local_only import check_local
 from quantbus_services.paper_exchange.rooms import Handler
 from quantbus_services.paper_exchange.venue import Venue
 
@@ -39,7 +43,15 @@ def routes(venue: Venue) -> Mapping[tuple[str, str], Handler]:
         return clock_state(venue, now_ms)
 
     return {
-        ("GET", "/paper/events"): events,
-        ("POST", "/paper/events"): add_event,
-        ("GET", "/paper/clock"): clock,
+        ("GET", "/paper/events"): _guarded(events),
+        ("POST", "/paper/events"): _guarded(add_event),
+        ("GET", "/paper/clock"): _guarded(clock),
     }
+
+
+def _guarded(handler: Handler) -> Handler:
+    async def guarded(request: Request, now_ms: int) -> object:
+        check_local(request)
+        return await handler(request, now_ms)
+
+    return guarded

@@ -46,7 +46,7 @@ class Bench:
         """Open the accounts, anew after a `close`."""
         self.room = AccountsRoom(self.venue, state=state, faults=faults)
         transport = httpx.ASGITransport(create_app(self.venue, rooms=[self.room]), client=("127.0.0.1", 1))
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://paper")
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     def open_account(self, name: str, *keys: KeyRequest) -> list[ApiKey]:
         ledger = self.room.office.ledger

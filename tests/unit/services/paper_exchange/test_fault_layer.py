@@ -54,7 +54,7 @@ def desk() -> FaultDesk:
 async def client(desk: FaultDesk) -> AsyncIterator[httpx.AsyncClient]:
     layer = FaultLayer(EXCHANGE, desk, {"X-Quantbus-Data": "SYNTHETIC"})
     transport = httpx.ASGITransport(layer)
-    async with httpx.AsyncClient(transport=transport, base_url="http://paper") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as opened:
         yield opened
 
 
@@ -162,8 +162,17 @@ async def test_browsers_and_proxies_may_not_switch_faults(client: httpx.AsyncCli
     assert answer.status_code == 403
 
 
+async def test_a_page_under_a_name_that_was_made_to_point_here_may_not_switch_faults(
+    client: httpx.AsyncClient,
+) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        answer = await client.request(method, "/paper/faults/banned", headers={"Host": "evil.example"})
+        assert answer.status_code == 403
+    assert (await client.get("/paper/faults", headers={"Host": "[::1]:8711"})).status_code == 200
+
+
 async def test_other_machines_may_not_switch_faults(desk: FaultDesk) -> None:
     layer = FaultLayer(EXCHANGE, desk, {})
     transport = httpx.ASGITransport(layer, client=("192.0.2.7", 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://paper") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         assert (await client.get("/paper/faults")).status_code == 403

@@ -1,6 +1,5 @@
 """Routes that open accounts and fill them: for programs on this machine, not part of any venue's API."""
 
-import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -21,13 +20,12 @@ from quantbus_services.paper_exchange.accounts.registry import (
     open_account,
 )
 from quantbus_services.paper_exchange.binance.queries import Refusal
+from quantbus_services.paper_exchange.local_only import check_local
 from quantbus_services.paper_exchange.rooms import Handler
 
 __all__ = ["control_routes"]
 
 _M = TypeVar("_M", bound=BaseModel)
-_FOREIGN = ("origin", "forwarded", "x-forwarded-for", "x-real-ip")
-"""Headers that only browsers and proxies send."""
 
 
 def control_routes(office: Office) -> Mapping[tuple[str, str], Handler]:
@@ -37,7 +35,7 @@ def control_routes(office: Office) -> Mapping[tuple[str, str], Handler]:
         return [_account(office, account) for account in office.ledger.accounts.values()]
 
     async def accounts(request: Request, now_ms: int) -> object:
-        _check_local(request)
+        check_local(request)
         return office.perform(now_ms, told)
 
     async def create(request: Request, now_ms: int) -> object:
@@ -107,7 +105,7 @@ def _refusing(act: Callable[[int], object]) -> Callable[[int], object]:
 
 
 async def _asked(request: Request, model: type[_M]) -> _M:
-    _check_local(request)
+    check_local(request)
     try:
         return model.model_validate(json.loads(await request.body() or b"{}"))
     except ValidationError as error:
@@ -116,13 +114,3 @@ async def _asked(request: Request, model: type[_M]) -> _M:
         raise Refusal(-1130, f"{where}: {detail['msg']}") from None
     except ValueError:
         raise Refusal(-1130, "expected a JSON object") from None
-
-
-def _check_local(request: Request) -> None:
-    host = request.client.host if request.client else ""
-    try:
-        is_local = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_local = False
-    if not is_local or any(name in request.headers for name in _FOREIGN):
-        raise Refusal(-1002, "/paper answers to programs on this machine only", status=403)

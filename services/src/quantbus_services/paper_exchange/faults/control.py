@@ -1,22 +1,19 @@
 """The routes that switch faults: for programs on this machine only."""
 
-import ipaddress
 import json
 from typing import Any
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.faults.desk import FaultDesk
+from quantbus_services.paper_exchange.local_only import is_local
 
 __all__ = ["PREFIX", "ControlRoutes"]
 
 PREFIX = "/paper/faults"
-_FOREIGN = ("origin", "forwarded", "x-forwarded-for", "x-real-ip")
-"""Headers that only browsers and proxies send: neither speaks for a program on this machine."""
 
 
 class ControlRoutes:
@@ -36,7 +33,7 @@ class ControlRoutes:
         await JSONResponse(content, status)(scope, receive, send)
 
     async def _answer(self, request: Request) -> tuple[int, dict[str, Any]]:
-        if not _is_local(request):
+        if not is_local(request):
             return 403, {"error": f"{PREFIX} answers to programs on this machine only"}
         name = request.url.path.removeprefix(PREFIX).strip("/")
         if request.method == "PUT" and name:
@@ -49,15 +46,6 @@ class ControlRoutes:
                 f"found {request.method} {request.url.path}"
             }
         return 200, self._desk.told()
-
-
-def _is_local(request: Request) -> bool:
-    if request.client is None or any(name in Headers(scope=request.scope) for name in _FOREIGN):
-        return False
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def _object(body: bytes) -> dict[str, object]:
