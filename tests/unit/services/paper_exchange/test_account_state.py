@@ -144,6 +144,22 @@ async def test_accounts_are_opened_and_filled_by_request() -> None:
     assert "secret" not in str(listed)
 
 
+async def test_an_account_that_is_refused_is_not_opened() -> None:
+    bench = Bench()
+    foreign = {"api_key": bench.key.api_key, "secret": "of-its-own"}
+    wrong: list[dict[str, object]] = [
+        {"keys": [{}, foreign]},
+        {"spot": {"USDT": "-5"}},
+        {"futures": {"USDT": "1e30"}},
+        {"spot": {"usd t": 1}},
+    ]
+    for asked in wrong:
+        reply = await bench.client.post("/paper/accounts", json={"name": "new"} | asked)
+        assert (reply.status_code, reply.json()["code"]) == (400, -1130), asked
+    assert [row["name"] for row in (await bench.client.get("/paper/accounts")).json()] == ["bot"]
+    assert bench.room.office.ledger.keys[bench.key.api_key] == bench.key
+
+
 async def test_a_page_in_a_browser_cannot_open_accounts() -> None:
     bench = Bench()
     reply = await bench.client.post("/paper/accounts", json={"name": "x"}, headers={"Origin": "http://evil"})

@@ -4,6 +4,7 @@ import json
 import secrets
 from decimal import Decimal
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,6 +17,9 @@ __all__ = ["AccountRequest", "Deposit", "KeyRequest", "add_key", "deposit", "ope
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 _ASSET = r"^[A-Z0-9]{1,20}$"
 _FIRST_NUMBER = 1001
+_MOST = 10**12
+_Asset = Annotated[str, Field(pattern=_ASSET)]
+_Money = Annotated[Decimal, Field(ge=0, le=_MOST, decimal_places=8)]
 
 
 class _Asked(BaseModel):
@@ -37,8 +41,8 @@ class AccountRequest(_Asked):
     """An account to open, with what it starts with and at least one key."""
 
     name: str = Field(pattern=_NAME)
-    spot: dict[str, Decimal] = Field(default_factory=dict)
-    futures: dict[str, Decimal] = Field(default_factory=dict)
+    spot: dict[_Asset, _Money] = Field(default_factory=dict)
+    futures: dict[_Asset, _Money] = Field(default_factory=dict)
     spot_rates: Rates | None = None
     futures_rates: Rates | None = None
     keys: tuple[KeyRequest, ...] = (KeyRequest(),)
@@ -49,8 +53,8 @@ class Deposit(_Asked):
 
     account: str
     board: Board
-    asset: str = Field(pattern=_ASSET)
-    amount: Decimal = Field(gt=0, le=10**12, decimal_places=8)
+    asset: _Asset
+    amount: Decimal = Field(gt=0, le=_MOST, decimal_places=8)
 
 
 def read_accounts(path: Path) -> list[AccountRequest]:
@@ -75,8 +79,10 @@ def open_account(ledger: Ledger, request: AccountRequest, now_ms: int) -> list[A
     Raises
     ------
     ConfigError
-        If a key belongs to another account.
+        If a key belongs to another account; nothing is opened or changed then.
     """
+    for key in request.keys:
+        _check_owner(ledger, request.name, key)
     account = ledger.accounts.get(request.name)
     if account is None:
         number = max([one.number for one in ledger.accounts.values()], default=_FIRST_NUMBER - 1) + 1
@@ -99,11 +105,7 @@ def add_key(ledger: Ledger, account: Account, request: KeyRequest, now_ms: int) 
     ConfigError
         If it belongs to another account.
     """
-    known = ledger.keys.get(request.api_key or "")
-    if known is not None and known.account != account.name:
-        raise ConfigError(
-            f"expected a key of {account.name!r}, found one of {known.account!r}: {known.api_key!r}"
-        )
+    known = _check_owner(ledger, account.name, request)
     return ledger.note(
         ApiKey(
             api_key=request.api_key or secrets.token_hex(32),
@@ -115,6 +117,14 @@ def add_key(ledger: Ledger, account: Account, request: KeyRequest, now_ms: int) 
             created_ms=now_ms if known is None else known.created_ms,
         )
     )
+
+
+def _check_owner(ledger: Ledger, account: str, request: KeyRequest) -> ApiKey | None:
+    """Return the key as it is known, if it is."""
+    known = ledger.keys.get(request.api_key or "")
+    if known is not None and known.account != account:
+        raise ConfigError(f"expected a key of {account!r}, found one of {known.account!r}: {known.api_key!r}")
+    return known
 
 
 def deposit(ledger: Ledger, request: Deposit) -> Account:
