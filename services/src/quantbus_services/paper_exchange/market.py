@@ -127,6 +127,12 @@ class Market:
         ends = (self._source.span(entry.series).end_ms, entry.halted_ms)
         return min((end for end in ends if end is not None), default=None)
 
+    def turns(self, after_ms: int, until_ms: int) -> set[int]:
+        """Return when in ``(after_ms, until_ms]`` the market list changes, or bars run out."""
+        ends = (self._source.span(name).end_ms for name in self._source.listings)
+        moments = {*self.roster.changes(), *(end for end in ends if end is not None)}
+        return {moment for moment in moments if after_ms < moment <= until_ms}
+
     def is_over(self, name: str, now_ms: int) -> bool:
         """Tell whether a market is halted: delisted, or its bars have run out."""
         end = self.ends_at(name, now_ms)

@@ -47,13 +47,24 @@ class Settlement:
         if now_ms <= after:
             return
         if after:
-            watched = self._watched()
-            events = [self._events(board, symbol, after, now_ms) for board, symbol in watched]
-            for event in heapq.merge(*events, key=lambda one: one[:4]):
-                self._take(event)
-            for board, symbol in watched:
-                self._wind_up(board, symbol, after, now_ms)
+            for until in self._stops(after, now_ms):
+                self._settle(after, until)
+                after = until
         self._ledger.settled_ms = now_ms
+
+    def _stops(self, after_ms: int, now_ms: int) -> list[int]:
+        """Return where the way to now is interrupted: before and at every change of the market lists."""
+        turns = {turn for market in self._trading.markets() for turn in market.turns(after_ms, now_ms)}
+        stops = {now_ms, *turns, *(turn - 1 for turn in turns)}
+        return sorted(stop for stop in stops if stop > after_ms)
+
+    def _settle(self, after_ms: int, until_ms: int) -> None:
+        watched = self._watched()
+        events = [self._events(board, symbol, after_ms, until_ms) for board, symbol in watched]
+        for event in heapq.merge(*events, key=lambda one: one[:4]):
+            self._take(event)
+        for board, symbol in watched:
+            self._wind_up(board, symbol, after_ms, until_ms)
 
     def _watched(self) -> list[tuple[Board, str]]:
         watched: set[tuple[Board, str]] = {(one.board, one.symbol) for one in self._ledger.open_orders()}

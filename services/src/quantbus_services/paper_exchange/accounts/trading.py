@@ -19,6 +19,7 @@ from quantbus_services.paper_exchange.accounts.records import (
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
 from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.listings.listings import Listing
+from quantbus_services.paper_exchange.market import Market
 
 __all__ = ["Trading"]
 
@@ -36,6 +37,10 @@ class Trading:
     def board(self, name: Board) -> TradingBoard:
         """Return one side of the venue."""
         return self._boards[name]
+
+    def markets(self) -> list[Market]:
+        """Return the markets of every side."""
+        return [board.market for board in self._boards.values()]
 
     def place(self, account: Account, request: OrderRequest, now_ms: int) -> Order:
         """Accept an order, fill what can be filled at once, and let the rest wait or expire.

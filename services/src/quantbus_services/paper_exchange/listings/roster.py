@@ -1,6 +1,6 @@
 """The market list at an instant: what the source has, as the market events so far have changed it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -66,12 +66,16 @@ class Roster:
 
     def entries(self, now_ms: int) -> Mapping[str, Entry]:
         """Return the markets listed at ``now_ms`` by their names."""
-        if self._known != (self._events.version, len(self._listings)):
-            self._replay()
+        self._replay_if_grown()
         state = 0
         while state < len(self._bounds) and self._bounds[state] <= now_ms:
             state += 1
         return self._states[state]
+
+    def changes(self) -> Sequence[int]:
+        """Return the instants at which an event takes effect, oldest first."""
+        self._replay_if_grown()
+        return self._bounds
 
     def check(self, event: MarketEvent) -> None:
         """Refuse an event that does not fit the market list at its time.
@@ -94,6 +98,10 @@ class Roster:
 
     def _effective(self, event: MarketEvent) -> int:
         return ceil_to(self._step_ms, event.at_ms)
+
+    def _replay_if_grown(self) -> None:
+        if self._known != (self._events.version, len(self._listings)):
+            self._replay()
 
     def _replay(self) -> None:
         events = self._events.of(self._kind)
