@@ -119,7 +119,7 @@ async def test_a_reduce_only_order_never_opens(bench: Bench) -> None:
         ({"quantity": "0"}, -4003),
         ({"quantity": "0.001", "type": "LIMIT", "timeInForce": "GTC", "price": "1000"}, -4164),
         ({"type": "LIMIT", "timeInForce": "GTC", "price": "50000.001"}, -4014),
-        ({"type": "LIMIT", "timeInForce": "GTX", "price": "90000"}, -5022),
+        ({"type": "LIMIT", "timeInForce": "GTX", "price": "61000"}, -5022),
         ({"type": "STOP_MARKET", "stopPrice": "50000"}, -4120),
         ({"positionSide": "LONG"}, -4061),
     ],
@@ -271,3 +271,35 @@ async def test_margin_can_be_added_to_an_isolated_position(bench: Bench) -> None
     assert Decimal(after["isolatedWallet"]) - Decimal(before["isolatedWallet"]) == 50
     assert Decimal(after["liquidationPrice"]) < Decimal(before["liquidationPrice"])
     assert await bench.code("POST", "/fapi/v1/positionMargin", amount="99999", **change) == (400, -4051)
+
+
+async def test_the_announced_filters_are_the_ones_that_are_applied(bench: Bench) -> None:
+    (market,) = [
+        row
+        for row in (await bench.client.get("/fapi/v1/exchangeInfo")).json()["symbols"]
+        if row["symbol"] == "BTCUSDT"
+    ]
+    filters = {item["filterType"]: item for item in market["filters"]}
+    up, down = (Decimal(filters["PERCENT_PRICE"][name]) for name in ("multiplierUp", "multiplierDown"))
+    limit = {"symbol": "BTCUSDT", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.001"}
+    for side, furthest, away, code in (("BUY", up, 1, -4016), ("SELL", down, -1, -4024)):
+        price = f"{last(bench) * furthest + away:.2f}"
+        assert await bench.code("POST", PATH, side=side, price=price, **limit) == (400, code)
+        price = f"{last(bench) * furthest - away:.2f}"
+        assert (await bench.ask("POST", PATH, side=side, price=price, **limit))["status"] == "FILLED"
+    far = limit | {"side": "BUY", "price": f"{last(bench) / 2:.2f}"}
+    for _ in range(filters["MAX_NUM_ORDERS"]["limit"]):
+        await bench.ask("POST", PATH, **far)
+    assert await bench.code("POST", PATH, **far) == (400, -2025)
+    assert (await order(bench, "BUY", "0.001"))["status"] == "FILLED"
+
+
+async def test_a_conditional_order_does_not_hide_the_order_of_the_same_client_id(bench: Bench) -> None:
+    price = last(bench)
+    limit = {"type": "LIMIT", "timeInForce": "GTC", "price": f"{price / 2:.2f}"}
+    plain = await order(bench, "BUY", "0.001", newClientOrderId="mine", **limit)
+    stop = await conditional(bench, "BUY", "STOP_MARKET", price * 2, quantity="0.001", clientAlgoId="mine")
+    found = await bench.ask("GET", PATH, symbol="BTCUSDT", origClientOrderId="mine")
+    assert found["orderId"] == plain["orderId"]
+    found = await bench.ask("GET", "/fapi/v1/algoOrder", clientAlgoId="mine")
+    assert found["algoId"] == stop["algoId"]

@@ -3,15 +3,20 @@
 from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.money import is_multiple, step_of
+from quantbus_services.paper_exchange.accounts.records import Side
 from quantbus_services.paper_exchange.accounts.requests import OrderRequest
 from quantbus_services.paper_exchange.binance.queries import Refusal
 from quantbus_services.paper_exchange.listings.listings import Listing
 
-__all__ = ["MIN_WORTH", "MOST", "MOST_WORTH", "check_filters"]
+__all__ = ["BAND", "MIN_WORTH", "MOST", "MOST_ORDERS", "MOST_WORTH", "check_filters"]
 
 MIN_WORTH = Decimal(5)
 MOST_WORTH = Decimal(9_000_000)
 MOST = Decimal(1_000_000_000)
+BAND = Decimal("0.05")
+"""How far beyond the last price a limit of a futures order may lie on the side where it takes."""
+MOST_ORDERS = 200
+"""Open orders of an account in one futures market."""
 
 
 def check_filters(request: OrderRequest, listing: Listing, last_price: Decimal) -> None:
@@ -20,7 +25,7 @@ def check_filters(request: OrderRequest, listing: Listing, last_price: Decimal) 
     Raises
     ------
     Refusal
-        With -1013 (spot), or -1111, -4003, -4005, -4014 or -4164 (futures).
+        With -1013 (spot), or -1111, -4003, -4005, -4014, -4016, -4024 or -4164 (futures).
     """
     if request.board == "spot":
         _check_spot(request, listing, last_price)
@@ -51,6 +56,7 @@ def _check_futures(request: OrderRequest, listing: Listing, last_price: Decimal)
             raise Refusal(-4002, "Price greater than max price.")
         if not is_multiple(price, tick):
             raise Refusal(-4014, "Price not increased by tick size.")
+    _check_band(request, last_price, tick)
     if request.close_position:
         return
     if request.amount <= 0:
@@ -62,6 +68,17 @@ def _check_futures(request: OrderRequest, listing: Listing, last_price: Decimal)
     worth = request.amount * (request.price or last_price)
     if worth < MIN_WORTH and not request.reduce_only:
         raise Refusal(-4164, "Order's notional must be no smaller than 5 (unless you choose reduce only).")
+
+
+def _check_band(request: OrderRequest, last_price: Decimal, tick: Decimal) -> None:
+    """Refuse a limit far beyond the market; a conditional order is judged when its price has come."""
+    if not request.price or request.is_conditional:
+        return
+    worst = (last_price * (1 + BAND * request.side.sign)).quantize(tick)
+    if request.side is Side.BUY and request.price > worst:
+        raise Refusal(-4016, f"Limit price can't be higher than {worst}.")
+    if request.side is Side.SELL and request.price < worst:
+        raise Refusal(-4024, f"Limit price can't be lower than {worst}.")
 
 
 def _prices(request: OrderRequest) -> list[Decimal]:

@@ -39,7 +39,7 @@ class Ledger:
         self.orders: dict[int, Order] = {}
         self.fills: dict[int, Fill] = {}
         self.incomes: dict[int, Income] = {}
-        self._by_client: dict[tuple[str, Board, str], int] = {}
+        self._by_client: dict[tuple[str, Board, str, bool], int] = {}
         self._fills_of: dict[int, list[Fill]] = {}
         self._open: dict[int, Order] = {}
         self._noted: dict[tuple[str, str], Record] = {}
@@ -93,9 +93,11 @@ class Ledger:
             if (order.account, order.board) == (account, board) and symbol in (None, order.symbol)
         )
 
-    def by_client_id(self, account: str, board: Board, client_id: str) -> Order | None:
-        """Return the newest order that a client gave this id."""
-        number = self._by_client.get((account, board, client_id))
+    def by_client_id(
+        self, account: str, board: Board, client_id: str, *, is_conditional: bool = False
+    ) -> Order | None:
+        """Return the newest order that a client gave this id; conditional orders have ids of their own."""
+        number = self._by_client.get((account, board, client_id, is_conditional))
         return None if number is None else self.orders[number]
 
     def fills_of(self, order: Order) -> list[Fill]:
@@ -106,7 +108,8 @@ class Ledger:
         match record:
             case Order():
                 self.orders[record.number] = record
-                self._by_client[record.account, record.board, record.client_id] = record.number
+                name = record.account, record.board, record.client_id, record.is_conditional
+                self._by_client[name] = record.number
                 if record.status.is_open:
                     self._open[record.number] = record
                 else:

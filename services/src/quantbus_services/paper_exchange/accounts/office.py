@@ -138,7 +138,7 @@ class Office:
         order = (
             self.ledger.orders.get(number)
             if number is not None
-            else self.ledger.by_client_id(call.account.name, board, client_id)
+            else self.ledger.by_client_id(call.account.name, board, client_id, is_conditional=is_conditional)
         )
         wanted = call.account.name, board, is_conditional
         if order is None or (order.account, order.board, order.is_conditional) != wanted:

@@ -121,6 +121,11 @@ class OrderRequest:
         """Tell whether it may only be a maker."""
         return self.type == "LIMIT_MAKER" or self.time_in_force == "GTX"
 
+    @property
+    def may_rest(self) -> bool:
+        """Tell whether it may wait in the book."""
+        return self.type == "LIMIT" and self.time_in_force in ("GTC", "GTX")
+
 
 def read_order(fields: Fields, board: Board) -> OrderRequest:
     """Read the parameters of ``POST /api/v3/order`` or ``POST /fapi/v1/order``."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from quantbus_services.paper_exchange.accounts.board import TradingBoard
-from quantbus_services.paper_exchange.accounts.filters import check_filters
+from quantbus_services.paper_exchange.accounts.filters import MOST_ORDERS, check_filters
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.matching import Match, in_turn, made_at, reaches, take
 from quantbus_services.paper_exchange.accounts.money import step_of
@@ -119,7 +119,7 @@ class Trading:
 
     def _check_standing(self, account: Account, request: OrderRequest) -> None:
         earlier = request.client_id and self._ledger.by_client_id(
-            account.name, request.board, request.client_id
+            account.name, request.board, request.client_id, is_conditional=request.is_conditional
         )
         if earlier and earlier.status.is_open:
             if request.board == "spot":
@@ -127,10 +127,16 @@ class Trading:
             raise Refusal(-4116, "ClientOrderId is duplicated.")
         if request.board == "spot":
             return
+        if request.may_rest and self._resting(account, request.symbol) >= MOST_ORDERS:
+            raise Refusal(-2025, "Reach max open order limit.")
         if (request.position_side == "BOTH") == account.is_hedged:
             raise Refusal(-4061, "Order's position side does not match user's setting.")
         if account.is_hedged and request.reduce_only and not request.close_position:
             raise Refusal(-1106, "Parameter 'reduceonly' sent when not required.")
+
+    def _resting(self, account: Account, symbol: str) -> int:
+        orders = self._ledger.open_orders("futures", symbol)
+        return sum(one.account == account.name and not one.is_conditional for one in orders)
 
     def new_order(self, account: Account, request: OrderRequest, listing: Listing, now_ms: int) -> Order:
         """Return an order that has come to nothing yet; it is not noted."""
