@@ -40,7 +40,7 @@ def open_sources(settings: PaperSettings, start_ms: int) -> tuple[BarSource, Per
         raise ConfigError("expected --gaps and --quiet with made-up bars only; recorded bars have their own")
     spot = _from_files(settings, start_ms) if settings.data else _from_bus(settings, start_ms)
     swaps = map(swap_listing, spot.listings.values()) if settings.futures else ()
-    return spot, BasisSource(swaps, spot, seed=settings.seed)
+    return spot, BasisSource(swaps, spot, seed=settings.seed, known_ms=start_ms)
 
 
 def _made_up(settings: PaperSettings, start_ms: int) -> tuple[BarSource, PerpetualSource]:

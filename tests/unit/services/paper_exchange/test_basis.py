@@ -157,3 +157,15 @@ def test_brackets_join_without_a_jump_in_margin() -> None:
                 edge * upper.margin_ratio - upper.deduction
             )
         assert all(bracket.margin_ratio <= 1 / bracket.leverage for bracket in brackets)
+
+
+def test_open_interest_over_a_recording_tells_nothing_of_what_is_still_to_come() -> None:
+    known = START + 60 * MINUTE
+    moments = np.array([known + 5 * MINUTE])
+    held = []
+    for seed in (1, 2):
+        bars = Bars.join([recording(60), recording(600, start_ms=known, seed=seed)])
+        source = market_of(bars).source
+        names = map(swap_listing, source.listings.values())
+        held.append(BasisSource(names, source, seed=1, known_ms=known).open_interest("BTCUSDT", moments)[0])
+    assert held[0] == held[1] > 0

@@ -16,7 +16,7 @@ from quantbus_services.paper_exchange.generator.days import DAY_MS, DayBars
 from quantbus_services.paper_exchange.generator.holes import Holes
 from quantbus_services.paper_exchange.listings.listings import Listing
 from quantbus_services.paper_exchange.market import BarSource, DataKind, Span
-from quantbus_services.paper_exchange.series import Bars, Floats, Integers
+from quantbus_services.paper_exchange.series import Bars, Floats, Integers, floor_to
 
 __all__ = ["BasisSource", "swap_listing"]
 
@@ -84,12 +84,22 @@ class BasisSource(_Prices):
     """Contract bars of swaps, with the sources of the prices beside them."""
 
     def __init__(
-        self, listings: Iterable[Listing], spot: BarSource, *, seed: int, holes: Holes | None = None
+        self,
+        listings: Iterable[Listing],
+        spot: BarSource,
+        *,
+        seed: int,
+        holes: Holes | None = None,
+        known_ms: int | None = None,
     ) -> None:
-        """Lay a basis over the bars of ``spot``, which has every market that ``listings`` (swaps) name."""
+        """Lay a basis over the bars of ``spot``, which has every market that ``listings`` (swaps) name.
+
+        What is typical of a recording is taken from its first day, as far as that had passed at ``known_ms``.
+        """
         swaps = {listing.name: listing for listing in listings}
         super().__init__("swaps", spot, swaps, self._contract, kept=4 * _KEPT_DAYS)
         self._seed = seed
+        self._known_ms = known_ms
         self._holes = holes or Holes(seed)
         self.mark = _Prices("mark", spot, swaps, self._mark)
         self.index = _Prices("index", spot, swaps, self._index)
@@ -126,9 +136,10 @@ class BasisSource(_Prices):
     def _typical_volume(self, name: str) -> float:
         if isinstance(self._spot, _MadeUp):
             return self._spot.typical_volume(name)
-        start = self._spot.span(name).start_ms
-        first = self._spot.bars(name, start, start + DAY_MS)
-        return float(first.volume.mean()) * _MINUTE_MS / (self.base.seconds * 1000)
+        start, step_ms = self._spot.span(name).start_ms, self.base.seconds * 1000
+        closed = start + DAY_MS if self._known_ms is None else floor_to(step_ms, self._known_ms)
+        first = self._spot.bars(name, start, min(start + DAY_MS, max(closed, start + step_ms)))
+        return float(first.volume.mean()) * _MINUTE_MS / step_ms
 
     def _spot_day(self, name: str, day: int) -> Bars:
         return self._spot.bars(name, day * DAY_MS, (day + 1) * DAY_MS)
