@@ -1,5 +1,6 @@
 """What survives a restart, what is refused as a state, and where faults may come between."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from decimal import Decimal
@@ -71,6 +72,33 @@ def test_another_database_is_not_taken_for_a_state(tmp_path: Path) -> None:
     path.write_text("no database at all, but long enough to be read as one" * 20)
     with pytest.raises(ConfigError, match="--state"):
         FileJournal(path)
+
+
+async def test_a_state_with_a_broken_record_is_refused_and_let_go_of(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    bench = Bench(state=path)
+    await bench.ask("POST", "/api/v3/order", **ORDER)
+    bench.room.close()
+    for broken in ("SET body = '{' WHERE kind = 'order'", "SET kind = 'wallet' WHERE kind = 'fill'"):
+        before = path.read_bytes()
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"UPDATE records {broken}")
+        with pytest.raises(ConfigError, match=r"--state.*broken"):
+            AccountsRoom(bench.venue, state=path)
+        path.write_bytes(before)
+        AccountsRoom(bench.venue, state=path).close()
+
+
+async def test_accounts_that_are_ahead_of_the_clock_are_refused(tmp_path: Path) -> None:
+    bench = Bench(state=tmp_path / "state.sqlite")
+    bench.wait(hours=2)
+    await bench.ask("POST", "/api/v3/order", **ORDER)
+    bench.room.close()
+    bench.clock.set(NOW)
+    with pytest.raises(ConfigError, match=r"--state.*ahead.*--anchor-file"):
+        AccountsRoom(bench.venue, state=tmp_path / "state.sqlite")
+    bench.wait(hours=1, minutes=1)
+    AccountsRoom(bench.venue, state=tmp_path / "state.sqlite").close()
 
 
 async def test_an_order_that_could_not_be_written_did_not_happen(

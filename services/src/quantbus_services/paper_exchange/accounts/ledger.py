@@ -4,9 +4,11 @@ A request changes records, `note`s them and `commit`s them together. If anything
 takes back what was not committed.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from typing import TypeVar
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.accounts.journal import Journal, Row
 from quantbus_services.paper_exchange.accounts.records import (
     Account,
@@ -28,9 +30,22 @@ class Ledger:
     """The accounts, their keys, orders, fills and incomes."""
 
     def __init__(self, journal: Journal) -> None:
-        """Read what ``journal`` holds."""
+        """Read what ``journal`` holds.
+
+        Raises
+        ------
+        ConfigError
+            If that are no records; the journal is closed then.
+        """
         self._journal = journal
-        self.reload()
+        try:
+            self.reload()
+        except (ValueError, KeyError, sqlite3.Error) as error:
+            journal.close()
+            raise ConfigError(
+                f"--state: expected the records of a paper exchange, found others or broken ones "
+                f"({str(error).splitlines()[0]}); take a copy of the file, or begin with another one"
+            ) from None
 
     def reload(self) -> None:
         """Return to what was committed last."""

@@ -1,12 +1,14 @@
 """The accounts as a room of the exchange: signed routes, control routes, and the state behind them."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_services.paper_exchange.accounts import futures_orders, futures_routes, spot_routes
 from quantbus_services.paper_exchange.accounts.control import control_routes
 from quantbus_services.paper_exchange.accounts.journal import FileJournal, MemoryJournal
@@ -24,6 +26,10 @@ __all__ = ["AccountsRoom"]
 _SIGNED: Mapping[tuple[str, str], Signed] = (
     dict(spot_routes.ROUTES) | dict(futures_routes.ROUTES) | dict(futures_orders.ROUTES)
 )
+
+
+_MOST_AHEAD_MS = 3_600_000
+"""By how much accounts may be ahead of the clock: a clock that jumped by minutes is caught up with."""
 
 
 class AccountsRoom:
@@ -44,11 +50,17 @@ class AccountsRoom:
         ConfigError
             If a file cannot be used.
         """
+        requests = [] if account_file is None else read_accounts(account_file)
         ledger = Ledger(MemoryJournal() if state is None else FileJournal(state))
         self.office = Office(ledger, spot=venue.spot, futures=venue.futures, faults=faults or NoFaults())
-        for request in [] if account_file is None else read_accounts(account_file):
-            open_account(ledger, request, venue.now_ms())
-        ledger.commit()
+        try:
+            _check_time(ledger, venue.now_ms())
+            for request in requests:
+                open_account(ledger, request, venue.now_ms())
+            ledger.commit()
+        except ConfigError:
+            ledger.close()
+            raise
         self.routes: Mapping[tuple[str, str], Handler] = {
             **{where: partial(self._answer, route) for where, route in _SIGNED.items()},
             **control_routes(self.office),
@@ -84,3 +96,14 @@ class AccountsRoom:
         if answer.lost is not None:
             raise answer.lost
         return answer.content
+
+
+def _check_time(ledger: Ledger, now_ms: int) -> None:
+    """Refuse accounts out of the future: their orders would be filled at prices that nobody can see yet."""
+    if ledger.settled_ms > now_ms + _MOST_AHEAD_MS:
+        there, now = (datetime.fromtimestamp(at / 1000, tz=UTC) for at in (ledger.settled_ms, now_ms))
+        raise ConfigError(
+            f"--state: expected accounts that are not ahead of the exchange's clock, found them at "
+            f"{there:%Y-%m-%d %H:%M:%S} while it shows {now:%Y-%m-%d %H:%M:%S}; keep its place with "
+            "--anchor-file, or take another state file"
+        )
