@@ -34,6 +34,7 @@ def create_app(venue: Venue, *, rooms: Sequence[Room] = ()) -> FastAPI:
     for room in rooms:
         handlers |= room.routes
         app.add_middleware(room.wrap)
+    takes_orders = any(method == "POST" and path.startswith("/api/") for method, path in handlers)
 
     async def answer(request: Request) -> Response:
         path = request.url.path
@@ -47,7 +48,7 @@ def create_app(venue: Venue, *, rooms: Sequence[Room] = ()) -> FastAPI:
             if handler is not None:
                 content = await handler(request, now_ms)
                 return content if isinstance(content, Response) else _json(venue, path, content)
-            return _json(venue, path, _market_answer(venue, request, now_ms))
+            return _json(venue, path, _market_answer(venue, request, now_ms, takes_orders=takes_orders))
         except Refusal as refusal:
             _log.info("request_refused", method=request.method, path=path, code=refusal.code)
             return _json(venue, path, {"code": refusal.code, "msg": refusal.message}, refusal.status)
@@ -57,16 +58,16 @@ def create_app(venue: Venue, *, rooms: Sequence[Room] = ()) -> FastAPI:
     return app
 
 
-def _market_answer(venue: Venue, request: Request, now_ms: int) -> object:
+def _market_answer(venue: Venue, request: Request, now_ms: int, *, takes_orders: bool) -> object:
     path = request.url.path
-    if request.method != "GET":
+    if request.method != "GET" and not takes_orders:
         raise Refusal(
             -1002,
             f"No orders here: {request.method} {path} was refused; a dry run sends GET only. "
             "Start the exchange with --accounts to take orders.",
             status=405,
         )
-    if path not in _MARKET_ROUTES:
+    if request.method != "GET" or path not in _MARKET_ROUTES:
         raise Refusal(-5000, f"Path {path}, Method {request.method} is invalid", status=404)
     make, known = _MARKET_ROUTES[path]
     return make(venue, Query(request.query_params.multi_items(), known), now_ms)

@@ -156,6 +156,7 @@ async def test_newest_trades_end_now_and_page_on_by_number(recorded: httpx.Async
         ("/api/v3/depth", 400, -1102),
         ("/api/v3/ticker/24hr?symbol=BTCUSDT&type=HUGE", 400, -1130),
         ("/api/v3/account", 404, -5000),
+        (f"/api/v3/ticker/price?symbols={'[' * 5_000}", 400, -1100),
     ],
 )
 async def test_wrong_requests_are_refused_in_binances_words(

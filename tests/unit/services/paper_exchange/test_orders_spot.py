@@ -246,3 +246,12 @@ async def test_the_announced_filters_are_the_ones_that_are_applied(bench: Bench)
     too_little = {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": f"{price}"}
     code = await bench.code("POST", PATH, symbol="BTCUSDT", quantity=f"{amount - 2 * step}", **too_little)
     assert code == (400, -1013)
+
+
+async def test_what_an_exchange_with_accounts_does_not_have_is_said_to_be_no_such_route(bench: Bench) -> None:
+    for method, path in (
+        ("POST", "/api/v3/userDataStream"),
+        ("PUT", "/fapi/v1/order"),
+        ("POST", "/api/v3/time"),
+    ):
+        assert await bench.code(method, path) == (404, -5000)

@@ -110,7 +110,7 @@ def _names(text: str) -> list[str]:
     )
     try:
         names = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal from None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise refusal
