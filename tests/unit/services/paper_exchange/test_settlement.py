@@ -11,7 +11,7 @@ from quantbus_services.paper_exchange.accounts.journal import MemoryJournal
 from quantbus_services.paper_exchange.accounts.ledger import Ledger
 from quantbus_services.paper_exchange.accounts.office import Call, Office
 from quantbus_services.paper_exchange.accounts.ports import NoFaults
-from quantbus_services.paper_exchange.accounts.records import Status
+from quantbus_services.paper_exchange.accounts.records import ApiKey, Board, Status
 from quantbus_services.paper_exchange.accounts.registry import AccountRequest, open_account
 from quantbus_services.paper_exchange.accounts.requests import Fields, read_order
 from quantbus_services.paper_exchange.assembly import build_venue
@@ -27,6 +27,12 @@ CHANGES: dict[str, dict[str, object]] = {
 }
 
 
+def place(office: Office, key: ApiKey, board: Board, values: dict[str, str], now_ms: int) -> None:
+    fields = Fields(values)
+    call = Call(office.ledger.accounts[key.account], key, fields, now_ms)
+    office.perform(now_ms, lambda at: office.place(call, read_order(fields, board)))
+
+
 def account_after(kind: str, *, polls: bool) -> tuple[Ledger, int]:
     """Return the records after eight hours, and when the market list changed in the sixth."""
     clock = FrozenClock(NOW)
@@ -37,11 +43,11 @@ def account_after(kind: str, *, polls: bool) -> tuple[Ledger, int]:
     (key,) = office.perform(venue.now_ms(), lambda at: open_account(ledger, asked, at))
     price = venue.spot.last_price("ETHUSDT", venue.now_ms())
     limit = {"type": "LIMIT", "timeInForce": "GTC", "price": f"{price / 2:.2f}"}
-    for board, order in (("futures", {"type": "MARKET"}), ("spot", limit)):
-        values = {"symbol": "ETHUSDT", "side": "BUY", "quantity": "1"} | order
-        request = read_order(Fields(values), "spot" if board == "spot" else "futures")
-        call = Call(ledger.accounts["bot"], key, Fields(values), venue.now_ms())
-        office.perform(venue.now_ms(), lambda at, call=call, request=request: office.place(call, request))
+    orders: tuple[tuple[Board, dict[str, str]], ...] = (("futures", {"type": "MARKET"}), ("spot", limit))
+    for board, order in orders:
+        place(
+            office, key, board, {"symbol": "ETHUSDT", "side": "BUY", "quantity": "1"} | order, venue.now_ms()
+        )
     row = {"kind": kind, "pair": "ETH/USDT", "at": "2025-03-01T18:00:00Z"} | CHANGES[kind]
     event = MarketEvent.parse(row, now_ms=venue.now_ms())
     venue.add_event(event)
