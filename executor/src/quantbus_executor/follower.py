@@ -2,8 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -41,6 +40,7 @@ from quantbus_executor.ledger import (
     waiting,
     with_changes,
 )
+from quantbus_executor.patience import Patience
 from quantbus_executor.positions import Positions
 from quantbus_executor.restraints import Restraints
 from quantbus_executor.surroundings import Surroundings
@@ -66,12 +66,9 @@ class SignalFollower:
         pulse: Pulse,
         restraints: Restraints,
         rules: TradingRules,
-        bounded: Callable[[], AbstractContextManager[None]] = nullcontext,
+        patience: Patience,
     ) -> None:
-        """Put the parts together; nothing is asked of the bus before the first loop.
-
-        Whatever is asked of the bus inside ``bounded()`` shares one time-out.
-        """
+        """Put the parts together; nothing is asked of the bus before the first loop."""
         self._feed = feed
         self._journal = journal
         self._gate = gate
@@ -80,7 +77,7 @@ class SignalFollower:
         self._pulse = pulse
         self._surroundings = Surroundings(feed, restraints, book, rules)
         self._rules = rules
-        self._bounded = bounded
+        self._patience = patience
         self._holds: Counter[str] = Counter()
         self._positions = Positions()
         self._offers: dict[str, Decision] = {}
@@ -92,12 +89,12 @@ class SignalFollower:
         self._positions.forget_all_but(trades)
         held = {trade.pair: self._positions.of(trade) for trade in trades}
         pairs = sorted({*whitelist, *held})
-        with self._bounded():
-            if not self._surroundings.ask(pairs):
+        with self._patience.asking():
+            if not self._surroundings.ask(pairs, self._patience.stretch()):
                 return
         now = self._feed.now()
         heard = [published for pair in pairs if (published := self._feed.newest(pair))]
-        with self._bounded():
+        with self._patience.telling():
             self._bookkeeper.recover()
             self._bookkeeper.settle(now)
             self._bookkeeper.end_unheard({published.signal.pair for published in heard}, now)

@@ -57,6 +57,7 @@ class Restraints:
         self._settings = settings
         self._answer: RestraintSnapshot | None = None
         self._received_at: datetime | None = None
+        self._asked_at: datetime | None = None
         self._failing = False
         self._unreadable: tuple[str, ...] = ()
 
@@ -64,6 +65,7 @@ class Restraints:
         """Ask the bus, where anything is obeyed; without an answer the last one stands."""
         if not self._asks:
             return
+        self._asked_at = self._clock.now()
         try:
             answer = self._reader.in_force(self._strategy_id)
         except QuantbusError as error:
@@ -110,8 +112,13 @@ class Restraints:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether they should be asked for before anything else that shares the loop's time."""
-        return self._asks and (self.age is None or self.age > self._settings.max_age / 2)
+        """Whether it is so long since they were asked for that they get the first turn, even if the others get none.
+
+        Answered or not: a question that fails time after time must not keep the signals from being heard.
+        """
+        if self._asked_at is None:
+            return self._asks
+        return self._asks and self._clock.now() - self._asked_at > self._settings.max_age / 2
 
     @property
     def age(self) -> timedelta | None:

@@ -5,7 +5,6 @@ It lives here and not on the strategy object, which hyperopt pickles and a reloa
 
 import logging
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from quantbus_contracts.clock import Clock, SystemClock
@@ -22,6 +21,7 @@ from quantbus_executor.follower import SignalFollower
 from quantbus_executor.gate import EntryGate
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.journal import open_journal
+from quantbus_executor.patience import Patience
 from quantbus_executor.restraints import Restraints
 from quantbus_executor.settings import ExecutorSettings
 
@@ -66,7 +66,7 @@ def build_follower(
             settings=settings.restraints,
         ),
         rules=settings.rules,
-        bounded=partial(connection.bounded, settings.query_timeout.total_seconds()),
+        patience=Patience(clock, settings.query_timeout, connection.bounded),
     )
 
 

@@ -165,7 +165,7 @@ class ExecutorSettings:
     timeframe
         Length of the bars that signals are about: the bot's own, or a longer one.
     query_timeout
-        Greatest time for what a loop asks of the bus before it acts, and again for what it tells afterwards.
+        Greatest time for one question to the bus; a loop waits a few of them at most, see `Patience`.
     max_answer_age
         How old the bus's last answer may be for an entry to be confirmed.
     """

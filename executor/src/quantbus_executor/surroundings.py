@@ -6,6 +6,7 @@ from quantbus_contracts.policy import Circumstances, PastTrade, PositionSide, Tr
 from quantbus_contracts.schema import Control, Signal
 from quantbus_executor.book import TradeBook
 from quantbus_executor.feed import SignalFeed
+from quantbus_executor.patience import Stretch
 from quantbus_executor.restraints import Restraints
 
 __all__ = ["Surroundings"]
@@ -23,17 +24,17 @@ class Surroundings:
         self._book = book
         self._rules = rules
 
-    def ask(self, pairs: Sequence[str]) -> bool:
+    def ask(self, pairs: Sequence[str], time: Stretch) -> bool:
         """Ask for signals and restraints; return whether signals were heard.
 
-        Both share what time there is, and signals come first. On a bus too slow for both, restraints get the first
-        turn every so often.
+        Signals come first. On a bus too slow for both in one loop, restraints get the turn every so often.
         """
         if self._restraints.is_overdue:
             self._restraints.refresh()
-            return self._feed.refresh(pairs)
+            return time.has_time and self._feed.refresh(pairs)
         heard = self._feed.refresh(pairs)
-        self._restraints.refresh()
+        if time.has_time:
+            self._restraints.refresh()
         return heard
 
     def of(self, pair: str, *, entering: bool = False) -> Circumstances:

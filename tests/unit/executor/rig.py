@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.ports import RestraintReader
 from quantbus_contracts.schema import Execution, PublishedSignal
 from quantbus_contracts.testing import (
     FakeControlStore,
@@ -27,6 +28,7 @@ from quantbus_executor.follower import SignalFollower
 from quantbus_executor.gate import EntryGate
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.journal import Journal
+from quantbus_executor.patience import Patience
 from quantbus_executor.restraints import Restraints, RestraintSettings
 
 MINUTE = timedelta(minutes=1)
@@ -118,6 +120,7 @@ class Rig:
         self.beats = FakeHeartbeatStore()
         self.controls = FakeControlStore(clock=self.clock)
         self.risk = FakeRiskStateStore(clock=self.clock)
+        self.restraint_reader: RestraintReader = FakeRestraintReader(self.controls, self.risk)
         self.book = FakeBook()
         self.places_orders = True
         self.fills_orders = True
@@ -152,13 +155,14 @@ class Rig:
             book=self.book,
             pulse=Pulse(self.beats, "bot", self.clock.now()),
             restraints=Restraints(
-                FakeRestraintReader(self.controls, self.risk),
+                self.restraint_reader,
                 self.clock,
                 strategy_id="test",
                 consumer_id="bot",
                 settings=self.restraint_settings,
             ),
             rules=self.rules,
+            patience=Patience(self.clock, 300 * timedelta(milliseconds=1)),
         )
 
     def publish(

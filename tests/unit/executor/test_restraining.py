@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from quantbus_contracts.errors import BusUnavailable
 from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
+from quantbus_contracts.ports import RestraintSnapshot
 from quantbus_contracts.schema import Control, ControlKind, RiskState
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.restraints import RestraintSettings
@@ -237,6 +239,26 @@ class TestUnreadable:
         rig.publish("exit_long")
         rig.loop(passes=40 * SECOND)
         assert not rig.book.trades[0].is_open
+
+    def test_signals_are_heard_in_most_loops_though_reading_restraints_takes_all_the_time_there_is(
+        self,
+    ) -> None:
+        rig = Rig(restraints=RestraintSettings(fail_open=True, max_age=10 * SECOND))
+
+        class Slow:
+            def in_force(self, strategy_id: str) -> RestraintSnapshot:
+                rig.clock.advance(SECOND)
+                raise BusUnavailable("too slow")
+
+        rig.restraint_reader = Slow()
+        rig.start()
+        heard = 0
+        for _ in range(10):
+            rig.clock.advance(SECOND)
+            rig.follower.on_loop(PAIRS)
+            age = rig.feed.answer_age
+            heard += age is not None and age <= SECOND
+        assert heard >= 8
 
     def test_where_both_are_off_nobody_asks(self) -> None:
         rig = Rig(restraints=RestraintSettings(controls=False, risk_state=False))
