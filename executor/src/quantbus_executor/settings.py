@@ -116,7 +116,6 @@ class _Rules(BaseModel):
     score_entry: float = 0.5
     score_exit: float = 0.0
     catch_up: CatchUp = CatchUp.IF_VALID
-    drift_band: float | None = None
     debounce: _Debounce = _Debounce()
     confidence: _Confidence = _Confidence()
 
@@ -131,7 +130,6 @@ class _Rules(BaseModel):
             score_entry=self.score_entry,
             score_exit=self.score_exit,
             catch_up=self.catch_up,
-            drift_band=self.drift_band,
             debounce=self.debounce.debounce(),
             confidence=self.confidence.confidence(),
         )

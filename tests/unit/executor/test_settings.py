@@ -1,15 +1,17 @@
 """Where a bot's settings come from, and what is said about wrong ones."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
 from quantbus_executor.restraints import RestraintSettings
-from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
+from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings, _Block
 
 BLOCK = {"strategy_id": "demo", "consumer_id": "bot"}
 
@@ -102,14 +104,13 @@ def test_debounce_confidence_and_restraints_are_read_in_plain_units() -> None:
             **BLOCK,
             "rules": {
                 "catch_up": "exits_only",
-                "drift_band": 0.05,
                 "debounce": {"minimum_hold_seconds": 600, "cool_down_seconds": 60, "flips_per_day": 3},
                 "confidence": {"scale": True, "fuse": True, "fail_open": False},
             },
             "restraints": {"controls": False, "when_unreadable": "open", "max_age_seconds": 10},
         }
     )
-    assert (settings.rules.catch_up, settings.rules.drift_band) == (CatchUp.EXITS_ONLY, 0.05)
+    assert settings.rules.catch_up is CatchUp.EXITS_ONLY
     assert settings.rules.debounce == Debounce(
         minimum_hold=timedelta(minutes=10), cool_down=timedelta(minutes=1), flips_per_day=3
     )
@@ -118,6 +119,21 @@ def test_debounce_confidence_and_restraints_are_read_in_plain_units() -> None:
     assert settings.restraints == RestraintSettings(
         controls=False, risk_state=True, fail_open=True, max_age=timedelta(seconds=10)
     )
+
+
+def test_every_key_is_explained() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/executor.md").read_text(encoding="utf-8")
+    explained = {
+        name for row in page.splitlines() if row.startswith("|") for name in re.findall(r"[a-z_]+", row)
+    }
+    assert keys_of(_Block) - explained == set()
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    """Return the names of a block's keys and of those inside them."""
+    inner = [field.annotation for field in model.model_fields.values()]
+    blocks = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return set(model.model_fields).union(*(keys_of(kind) for kind in blocks))
 
 
 def test_signals_may_be_about_longer_bars_than_the_bots_and_not_about_shorter_ones() -> None:
@@ -143,7 +159,6 @@ def test_signals_may_be_about_longer_bars_than_the_bots_and_not_about_shorter_on
         ),
         ({**BLOCK, "rules": {"debounce": {"cool_down_seconds": 0}}}, {}, r"debounce\.cool_down_seconds"),
         ({**BLOCK, "rules": {"catch_up": "maybe"}}, {}, r"rules\.catch_up"),
-        ({**BLOCK, "rules": {"drift_band": 2}}, {}, "drift_band"),
         ({**BLOCK, "rules": {"confidence": {"scale_floor": 0}}}, {}, "scale_floor"),
         ({**BLOCK, "rules": {"confidence": {"fuse": True, "fuse_below": 7}}}, {}, "fuse_below"),
         ({**BLOCK, "restraints": {"when_unreadable": "perhaps"}}, {}, r"restraints\.when_unreadable"),
