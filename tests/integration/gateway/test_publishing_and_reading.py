@@ -220,7 +220,7 @@ def test_a_port_that_is_taken_is_one_clear_message(
         check=False,
     )
     assert done.returncode == 2
-    assert f"port {port}" in done.stderr
+    assert f"127.0.0.1:{port}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -10,32 +10,22 @@ from typing import Any, Generic, TypeVar
 import bson
 import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
-from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import (
-    AutoReconnect,
     BulkWriteError,
-    ConfigurationError,
-    ExecutionTimeout,
-    InvalidURI,
-    OperationFailure,
-    PyMongoError,
-    WaitQueueTimeoutError,
-    WTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from quantbus_contracts.collections import Database, spec_of
-from quantbus_contracts.errors import BusContended, BusError, BusUnavailable, ConfigError
+from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
-from quantbus_contracts.mongo.refusals import REFUSED_BY_VALIDATOR, told
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.steps import Call, Row, Steps, find_command, server_time
-from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
 
 __all__ = [
@@ -45,7 +35,6 @@ __all__ = [
     "connect_async",
     "resolve_uri",
     "row_of",
-    "translated_errors",
 ]
 
 Result = TypeVar("Result")
@@ -61,57 +50,7 @@ _WRITE_HINT = WriteConcern(w=1, j=False)
 _READ = ReadConcern("majority")
 _SNAPSHOT = ReadConcern("snapshot")
 _BETWEEN_DEADLINES = ("abort", "pause", "new_deadline")
-# NotWritablePrimary, PrimarySteppedDown, InterruptedAtShutdown, InterruptedDueToReplStateChange, MaxTimeMSExpired
-_PASSING_CODES = {10107, 189, 11600, 11602, 13435, 13436, 50, 91, 262}
-_WRITE_CONFLICT, _NO_SUCH_TRANSACTION = 112, 251
-_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 _ABORT_SECONDS = 2.0
-
-
-@contextmanager
-def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
-    """Turn the driver's errors into ours; a bulk error only where no steps are left to look at its rows."""
-    try:
-        yield
-    except BulkWriteError as error:
-        if error.details.get("writeConcernErrors"):
-            raise BusUnavailable("the bus did not confirm the write by majority in time") from error
-        if any(item["code"] == _WRITE_CONFLICT for item in error.details["writeErrors"]):
-            raise BusContended("another writer was at the same documents") from error
-        if not bulk_errors:
-            raise
-        raise BusError(f"the bus did not take a row: {told(error.details['writeErrors'][0])}") from error
-    except (AutoReconnect, ExecutionTimeout, WaitQueueTimeoutError, WTimeoutError) as error:
-        raise BusUnavailable(_told(error)) from error
-    except OperationFailure as error:
-        raise _refusal(error) from error
-    except (InvalidURI, ConfigurationError) as error:
-        raise ConfigError(
-            f"the address of the bus is wrong: {redact(str(error))}; check QUANTBUS_MONGO_URI"
-        ) from None
-    except (PyMongoError, BSONError) as error:
-        raise BusError(f"the bus could not do it: {redact(str(error))}") from error
-
-
-def _refusal(error: OperationFailure) -> BusError | ConfigError:
-    if error.code in (_WRITE_CONFLICT, _NO_SUCH_TRANSACTION):
-        return BusContended(f"another writer was at the same documents: {_told(error)}")
-    if error.code in _PASSING_CODES or any(error.has_error_label(label) for label in _PASSING_LABELS):
-        return BusUnavailable(_told(error))
-    if error.code in (13, 18):
-        return ConfigError(
-            f"the bus refused this user ({error.details and error.details.get('codeName')}); "
-            "check the user, its password and its role; roles older than this code are brought up to date by "
-            "`quantbus bus init --with-auth`"
-        )
-    if error.code == REFUSED_BY_VALIDATOR:
-        return BusError(f"the bus did not take a row: {told(error.details or {'code': error.code})}")
-    return BusError(f"the bus refused the request: {error}")
-
-
-def _told(error: PyMongoError) -> str:
-    first = redact(str(error)).split(", Timeout:")[0].split("(configured timeouts")[0].strip()
-    return f"the bus did not answer in time: {first[:300]}; is it up? (`quantbus bus status`)"
 
 
 def _client_options(app: str, timeout_seconds: float) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pymongo.errors import CollectionInvalid
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
-from quantbus_contracts.mongo.client import Connection, translated_errors
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.steps import Row
 
 __all__ = ["LayoutReport", "initialise", "missing_parts"]

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from quantbus_contracts.mongo.client import Connection, translated_errors
+from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.documents import signal_from_row
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.steps import Row, Steps, find
 from quantbus_contracts.schema import PublishedSignal
 

@@ -17,7 +17,8 @@ import pymongo
 from pymongo.errors import OperationFailure, PyMongoError
 
 from quantbus_contracts.errors import BusError, BusUnavailable, ConfigError, ContractError
-from quantbus_contracts.mongo.client import Connection, translated_errors
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.signal_search import SignalFilter, readable_signal
 from quantbus_contracts.mongo.steps import Row
 from quantbus_contracts.schema import PublishedSignal, Revision

@@ -11,7 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
-from quantbus_contracts.mongo.client import Connection, translated_errors
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.roles import ROLES, Role, mongo_name
 from quantbus_contracts.mongo.steps import Row
 from quantbus_contracts.runtime.redaction import redact

@@ -44,6 +44,9 @@ _VENUE_QUOTES = {
     ),
     "COINBASE": ("USD", "USDC", "USDT", "EUR", "GBP", "BTC", "ETH"),
     "KRAKEN": ("USD", "USDC", "USDT", "EUR", "GBP", "CAD", "AUD", "CHF", "JPY", "XBT", "BTC", "ETH"),
+    # No exchanges: what is collected from them is quoted in dollars.
+    "COINMARKETCAP": ("USD",),
+    "YAHOO": ("USD",),
 }
 _VENUES = (
     *("binance", "binanceus", "bitfinex", "bitget", "bitmex", "bitstamp", "bybit", "coinbase", "cryptocom"),
