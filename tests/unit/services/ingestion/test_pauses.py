@@ -54,9 +54,9 @@ def test_a_date_that_is_none_is_no_date() -> None:
     assert date_of({}) is None
 
 
-def test_a_date_bounds_the_venues_time_once_the_two_have_been_compared() -> None:
+def test_a_date_bounds_the_venues_time() -> None:
     dates = VenueDates()
-    assert dates.latest(NOON) is None
+    assert dates.latest(NOON) == NOON + timedelta(seconds=2)
 
     dates.compare(NOON + timedelta(hours=1), NOON)
 

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -288,3 +289,50 @@ async def test_an_error_about_the_clock_is_a_doubt() -> None:
         await source.fetch(BTC, MINUTE, NOON, 5)
 
     assert (caught.value.kind, source.clock_doubts) == ("clock", 1)
+
+
+async def test_a_bar_is_held_against_the_date_of_its_answer_before_clocks_were_compared() -> None:
+    exchange = Exchange([row_of(NOON), row_of(NOON + timedelta(minutes=1))])
+    exchange.headers = dated(NOON + timedelta(seconds=90))
+
+    assert await fetch(exchange) == [row_of(NOON)]
+
+
+@pytest.mark.parametrize("told", [10**18, -(10**18), float("nan"), float("inf"), True])
+async def test_a_time_that_no_calendar_has_is_no_answer(told: object) -> None:
+    with pytest.raises(VenueUnavailable, match="told its time as"):
+        await CcxtSource(Exchange(told)).clock_offset(FrozenClock())
+
+
+@pytest.mark.parametrize(
+    ("header", "source"),
+    [
+        ("SYNTHETIC", "paper:SYNTHETIC"),
+        ("SYNTHETIC, SYNTHETIC", "paper:SYNTHETIC"),
+        ("recorded,SYNTHETIC", "paper:recorded+SYNTHETIC"),
+        ("x" * 500, "paper:" + "x" * 58),
+    ],
+)
+async def test_a_paper_exchange_says_once_what_it_is(header: str, source: str) -> None:
+    exchange = Exchange({"BTC/USDT": {"symbol": "BTC/USDT", "type": "spot"}})
+    exchange.headers = {"X-Quantbus-Data": header}
+    venue = CcxtSource(exchange)
+    await venue.instruments()
+
+    assert venue.source == source
+
+
+async def test_a_cancellation_that_the_library_makes_an_error_of_stays_one() -> None:
+    class Swallowing(Exchange):
+        async def fetch_ohlcv(self, *_: object) -> object:
+            try:
+                return await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ccxt.NetworkError("connection closed") from None
+
+    asking = asyncio.ensure_future(fetch(Swallowing()))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+    assert asking.cancelled()

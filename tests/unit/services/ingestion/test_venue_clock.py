@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+import pytest
+
 from quantbus_contracts.errors import VenueUnavailable
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.ingestion.venue.clock import VenueClock
@@ -59,6 +61,21 @@ async def test_a_venue_that_does_not_tell_its_time_leaves_the_difference_as_it_w
     await clock.refresh()
 
     assert clock.now() == ours.now() + timedelta(seconds=2)
+
+
+async def test_a_venue_that_is_away_for_long_is_told_of_once(capsys: pytest.CaptureFixture[str]) -> None:
+    ours = FrozenClock(NOON)
+    venue = FakeVenue(ours)
+    clock = VenueClock(venue, ours, check_seconds=300)
+    for _ in range(2):
+        venue.failures = [VenueUnavailable("down", kind="timeout")] * 10
+        for _ in range(10):
+            await clock.refresh()
+        ours.advance(timedelta(seconds=301))
+        await clock.refresh()
+        ours.advance(timedelta(seconds=301))
+
+    assert capsys.readouterr().out.count("venue_clock_unknown") == 2
 
 
 async def test_an_answer_that_speaks_against_the_time_has_it_measured_at_once() -> None:

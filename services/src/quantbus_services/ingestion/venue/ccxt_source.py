@@ -1,8 +1,9 @@
 """The exchange as a `CandleSource`; the only module that knows ccxt and its errors."""
 
+import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.venue.dates import VenueDates
 from quantbus_services.ingestion.venue.gate import Gate
 from quantbus_services.ingestion.venue.hearing import Heard, hearing, listen, says_something
-from quantbus_services.ingestion.venue.normalise import Row, is_garbage, opened_before
+from quantbus_services.ingestion.venue.normalise import Row, is_garbage, moment_of, opened_before
 from quantbus_services.ingestion.venue.pauses import asked_pause, date_of
 
 __all__ = ["CcxtSource", "open_source"]
@@ -40,6 +41,7 @@ _REFUSALS: tuple[tuple[type[Exception], str], ...] = (
 
 _PAPER_HEADER = "x-quantbus-data"
 """What a paper exchange says its candles are: SYNTHETIC or recorded."""
+_LONGEST_SOURCE = 64
 
 
 class CcxtSource:
@@ -54,7 +56,8 @@ class CcxtSource:
         self._dates = VenueDates()
         self._believed: Callable[[], datetime] | None = None
         self.clock_doubts = 0
-        listen(exchange, gate or Gate())
+        self.gate = gate or Gate()
+        listen(exchange, self.gate)
         self.source: str = str(exchange.id)
         self.venue: str = self.source.upper()
 
@@ -64,7 +67,7 @@ class CcxtSource:
             markets = await self._exchange.load_markets(reload=True)
         replayed = next((value for name, value in heard.headers.items() if name.lower() == _PAPER_HEADER), "")
         if replayed:  # bars that are no market's must say so wherever they end up
-            self.source = f"paper:{replayed}"
+            self.source = _paper_source(replayed)
         found = {instrument for market in markets.values() if (instrument := self._instrument(market))}
         if not found:
             raise VenueUnavailable(f"{self.source} answered with an empty market list", kind="garbage")
@@ -131,9 +134,9 @@ class CcxtSource:
         with self._asking("ask for the time") as heard:
             milliseconds = await self._exchange.fetch_time()
         answered = clock.now()
-        if not isinstance(milliseconds, int | float):
+        told = moment_of(milliseconds)
+        if told is None:
             raise VenueUnavailable(f"{self.source} told its time as {milliseconds!r}", kind="garbage")
-        told = datetime.fromtimestamp(milliseconds / 1000, UTC)
         # It is later there by now, by as much as the answer took. Which nobody can know, and to be late by that does no
         # harm, while to be ahead would make the forming bar a closed one.
         offset = told - answered
@@ -168,9 +171,10 @@ class CcxtSource:
         with hearing() as heard:
             try:
                 yield heard
-            except ccxt.OperationFailed as error:
-                raise self._unavailable(doing, error, heard) from error
             except ccxt.BaseError as error:
+                _raise_if_cancelled(error)
+                if isinstance(error, ccxt.OperationFailed):
+                    raise self._unavailable(doing, error, heard) from error
                 if heard.status >= 500:
                     # Whatever code the body holds, the venue itself says that the trouble is its own.
                     raise self._unavailable(doing, error, heard) from error
@@ -238,6 +242,19 @@ def open_source(
             if isinstance(address, str)
         }
     return CcxtSource(exchange, gate)
+
+
+def _paper_source(header: str) -> str:
+    """Return what the bars of a paper exchange are marked with; proxies may have joined a header that came twice."""
+    words = dict.fromkeys(word.strip() for word in header.split(","))
+    return f"paper:{'+'.join(filter(None, words))}"[:_LONGEST_SOURCE]
+
+
+def _raise_if_cancelled(error: Exception) -> None:
+    """End a task that was asked to, where ccxt made an error of its own of that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 def _kind(error: Exception, kinds: tuple[tuple[type[Exception], str], ...]) -> str:

@@ -37,6 +37,7 @@ class VenueClock:
         self._offset = timedelta(0)
         self._checked_at: datetime | None = None
         self._doubts = source.clock_doubts
+        self._is_told = False
 
     def now(self) -> datetime:
         """Return the present at the venue as an aware UTC datetime."""
@@ -55,7 +56,10 @@ class VenueClock:
         try:
             self._offset = await self._source.clock_offset(self._clock)
         except VenueError as error:
-            _log.warning("venue_clock_unknown", error=str(error))
+            if not self._is_told:  # asked again every few seconds, so once an outage
+                _log.warning("venue_clock_unknown", error=str(error))
+            self._is_told = True
             return
+        self._is_told = False
         self._checked_at, self._doubts = now, doubts
         self._on_offset(self._offset.total_seconds())

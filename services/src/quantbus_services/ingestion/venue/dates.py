@@ -12,8 +12,8 @@ class VenueDates:
     """Tells how late it can be at the venue at most, by the date of its answer."""
 
     def __init__(self) -> None:
-        """Know nothing until clocks have been compared."""
-        self._ahead: timedelta | None = None
+        """Take dates for the venue's time until clocks have been compared."""
+        self._ahead: timedelta | None = timedelta(0)
 
     def compare(self, venue_now: datetime, date: datetime | None) -> None:
         """Note what the venue told as its time, and the date of that answer."""

@@ -12,7 +12,7 @@ from quantbus_contracts.schema import Candle, Rejection, ohlcv_fault
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["Normalised", "Row", "is_garbage", "opened_before", "to_candles"]
+__all__ = ["Normalised", "Row", "is_garbage", "moment_of", "opened_before", "to_candles"]
 
 Row = Sequence[object]
 """``[open time in ms, open, high, low, close, volume]``, as yet unproven."""
@@ -29,6 +29,8 @@ class Normalised:
     candles: tuple[Candle, ...]
     rejections: tuple[Rejection, ...]
     forming: int = 0
+    refused: tuple[tuple[datetime, str], ...] = ()
+    """Open times of refused rows that have one, with the reason."""
 
 
 def is_garbage(rows: object) -> bool:
@@ -40,10 +42,16 @@ def is_garbage(rows: object) -> bool:
     )
 
 
+def moment_of(value: object) -> datetime | None:
+    """Return the time that a venue gives in milliseconds; None if it is none."""
+    milliseconds = _milliseconds(value)
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=milliseconds)
+
+
 def opened_before(row: Row, latest: datetime) -> bool:
     """Tell whether a row's open time is at or before ``latest``."""
-    milliseconds = _milliseconds(row[0])
-    return milliseconds is not None and _EPOCH + timedelta(milliseconds=milliseconds) <= latest
+    opened = moment_of(row[0])
+    return opened is not None and opened <= latest
 
 
 def to_candles(
@@ -55,22 +63,23 @@ def to_candles(
     """
     candles: dict[datetime, Candle] = {}
     rejections: list[Rejection] = []
+    refused: list[tuple[datetime, str]] = []
     forming = 0
     for number, row in enumerate(rows):
-        milliseconds = _milliseconds(row[0]) if row else None
-        if milliseconds is None:
+        open_time = moment_of(row[0]) if row else None
+        if open_time is None:
             rejections.append(Rejection(number, "ts", repr(row[0] if row else None), "open_time_missing"))
             continue
-        open_time = _EPOCH + timedelta(milliseconds=milliseconds)
         fault = _fault(row, open_time, timeframe)
         if fault is not None:
             rejections.append(Rejection(number, *fault))
+            refused.append((open_time, fault[2]))
         elif open_time + timeframe.delta > now:
             forming += 1
         else:
             candles[open_time] = _candle(row, open_time, instrument, timeframe, source)
     ordered = tuple(candles[moment] for moment in sorted(candles))
-    return Normalised(ordered, tuple(rejections), forming)
+    return Normalised(ordered, tuple(rejections), forming, tuple(refused))
 
 
 def _milliseconds(value: object) -> int | None:
