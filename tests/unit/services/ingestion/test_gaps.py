@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from quantbus_contracts.errors import BusUnavailable, VenueRefused, VenueUnavailable
 from quantbus_contracts.mongo.holes import Hole, missing_runs
 from quantbus_contracts.schema import BROKEN_GAPS, Gap, GapState
+from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock, make_candle
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.gaps import GapKeeper, GapRepairer, GapRules, GapWatch, reconcile
 from quantbus_services.ingestion.gaps.ledger import Seen
 from quantbus_services.ingestion.series import Series
-from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, AsyncBars, FakeVenue
+from quantbus_services.ingestion.venue.gate import Held
+from tests.unit.services.ingestion.fakes import BTC, MINUTE, NOON, AsyncBars, FakeVenue, row_of
 
 SERIES = Series(BTC, MINUTE)
 HOUR = timedelta(hours=1)
@@ -232,6 +234,36 @@ async def test_a_venue_that_fails_leaves_the_gap_to_the_next_round(
     await world.repair()
     assert world.states == [(3, 3, "retrying")]
     await world.repair()
+    assert world.states == [(3, 3, "repaired")]
+
+
+async def test_a_bar_that_the_venue_gives_in_a_form_that_must_be_refused_is_not_empty(world: World) -> None:
+    world.store(*range(3), *range(4, 8))
+    fetch = world.venue.fetch
+
+    async def spoilt(
+        instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
+    ) -> list[Sequence[object]]:
+        rows = await fetch(instrument, timeframe, since, limit)
+        return [[row[0], *[float("nan")] * 5] if row[0] == row_of(at(3))[0] else row for row in rows]
+
+    world.venue.fetch = spoilt  # type: ignore[method-assign]
+    await world.look()
+    for _ in range(4):
+        await world.repair()
+        world.clock.advance(HOUR)
+    assert world.states == [(3, 1, "unreachable")]
+    assert world.ledger.rows[at(3)].note == "binance gives bars inside it that were refused: open_not_finite"
+
+
+async def test_a_venue_that_is_to_be_left_alone_has_not_been_asked(world: World) -> None:
+    world.store(*range(3), *range(6, 10))
+    await world.look()
+    world.venue.failures = [Held("nothing was sent", kind="banned", retry_after_seconds=60.0)]
+    keeper = GapKeeper([SERIES], world.ledger, world.repairer, every_seconds=1, now=world.clock.now)
+    await keeper.round()
+    assert (world.ledger.rows[at(3)].attempts, world.ledger.rows[at(3)].state.value) == (0, "open")
+    await keeper.round()
     assert world.states == [(3, 3, "repaired")]
 
 

@@ -11,6 +11,7 @@ from quantbus_contracts.schema import BROKEN_GAPS, Gap
 from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.repair import GapRepairer
 from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.venue.gate import Held
 
 __all__ = ["GapKeeper", "told"]
 
@@ -59,6 +60,8 @@ class GapKeeper:
                 await self.round()
             except BusError as error:
                 _log.warning("gap_round_failed", error=str(error))
+            except Exception as error:  # noqa: BLE001  # a loop body: a gap is no reason to stop ingesting
+                _log.error("gap_round_failed", error=str(error), exc_info=error)
             await self._sleep(self._every_seconds)
 
     async def round(self) -> None:
@@ -77,9 +80,12 @@ class GapKeeper:
             if self._repairer.rules.is_due(gap, self._now())
         ]
         due.sort(key=lambda item: item[1].last_attempt or item[1].first_seen)
-        for series, gap in due[:_AT_ONCE]:
-            for row in await self._repairer.repair(series, gap):
-                _log.info("gap_asked_for", **told(row), attempts=row.attempts, note=row.note)
+        try:
+            for series, gap in due[:_AT_ONCE]:
+                for row in await self._repairer.repair(series, gap):
+                    _log.info("gap_asked_for", **told(row), attempts=row.attempts, note=row.note)
+        except Held as held:
+            _log.info("gaps_wait", due=len(due), reason=str(held))
         asked = {series for series, _ in due[:_AT_ONCE]}
         for series, gaps in standing.items():
             self._on_standing(series, await self._broken(series) if series in asked else gaps)

@@ -12,6 +12,7 @@ from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.rules import Answer, GapRules
 from quantbus_services.ingestion.gaps.watch import GapWatch
 from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.venue.gate import Held
 from quantbus_services.ingestion.venue.normalise import to_candles
 from quantbus_services.ingestion.venue.source import CandleSource
 
@@ -26,6 +27,14 @@ class _Heard:
     inside: int
     answer: Answer
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    times: list[datetime]
+    """Open times of the bars that came and were written."""
+    refused: list[tuple[datetime, str]]
+    """Open times and reasons of those that came and were not fit to be."""
 
 
 class GapRepairer:
@@ -60,6 +69,8 @@ class GapRepairer:
         ------
         BusError
             If the bus fails; what was written until then stays.
+        Held
+            If the venue is to be left alone: nothing was asked.
         """
         heard = await self._ask(series, gap)
         if heard.inside:
@@ -85,40 +96,48 @@ class GapRepairer:
         step = series.timeframe.delta
         start, end = gap.start - _NEIGHBOURS * step, gap.end + _NEIGHBOURS * step
         try:
-            heard = await self._fetch(series, start, min(end, self._closed_end(series.timeframe)))
+            fetched = await self._fetch(series, start, min(end, self._closed_end(series.timeframe)))
+        except Held:
+            raise
         except VenueError as error:
             return _Heard(0, "failed", str(error))
-        inside = sum(gap.start <= moment < gap.end for moment in heard)
-        before = any(moment < gap.start for moment in heard)
-        after = any(moment >= gap.end for moment in heard)
+        inside = sum(gap.start <= moment < gap.end for moment in fetched.times)
+        before = any(moment < gap.start for moment in fetched.times)
+        after = any(moment >= gap.end for moment in fetched.times)
+        reasons = {reason for moment, reason in fetched.refused if gap.start <= moment < gap.end}
+        if reasons:  # it has such bars, though not in a form that may be stored
+            told = ", ".join(sorted(reasons))
+            return _Heard(
+                inside, "nothing", f"{self._source.source} gives bars inside it that were refused: {told}"
+            )
         if before and after:
             return _Heard(inside, "around", f"{self._source.source} answers around it")
         side = "nothing" if not (before or after) else "nothing after it" if before else "nothing before it"
         return _Heard(inside, "nothing", f"{self._source.source} gives {side}")
 
-    async def _fetch(self, series: Series, start: datetime, end: datetime) -> list[datetime]:
-        """Fetch and write the closed bars of a range, page by page; return the open times that came."""
-        heard: list[datetime] = []
+    async def _fetch(self, series: Series, start: datetime, end: datetime) -> _Fetched:
+        """Fetch and write the closed bars of a range, page by page."""
+        fetched = _Fetched([], [])
         most = self._source.page_bars(series.instrument, self._page_bars)
         cursor = start
         while cursor < end:
             limit = min(most, series.timeframe.count(cursor, end))
+            # A bar that closes while the answer is under way is in it as it was before.
+            asked_at = self._venue_now()
             rows = await self._source.fetch(series.instrument, series.timeframe, cursor, limit)
-            page = to_candles(
-                rows,
-                series.instrument,
-                series.timeframe,
-                now=self._venue_now(),
-                source=self._source.source,
-            ).candles
+            answer = to_candles(
+                rows, series.instrument, series.timeframe, now=asked_at, source=self._source.source
+            )
+            page = answer.candles
+            fetched.refused.extend(answer.refused)
             inside = [candle for candle in page if start <= candle.open_time < end]
             if inside:
                 await self._writer.write(inside)
-                heard += [candle.open_time for candle in inside]
+                fetched.times.extend(candle.open_time for candle in inside)
             if not page or page[-1].open_time < cursor:
                 break
             cursor = page[-1].open_time + series.timeframe.delta
-        return heard
+        return fetched
 
     def _closed_end(self, timeframe: Timeframe) -> datetime:
         return timeframe.last_closed(self._venue_now()) + timeframe.delta
