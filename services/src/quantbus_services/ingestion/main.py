@@ -12,6 +12,7 @@ import structlog
 
 from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.errors import BusError, ConfigError, VenueError
+from quantbus_contracts.mongo.block_sealer import AsyncBlockSealer
 from quantbus_contracts.mongo.candle_reader import AsyncCandleReader
 from quantbus_contracts.mongo.candle_writer import AsyncCandleWriter
 from quantbus_contracts.mongo.client import AsyncConnection, connect_async
@@ -28,10 +29,12 @@ from quantbus_services.ingestion.live.companions import beside_live
 from quantbus_services.ingestion.live.poller import Poller, State
 from quantbus_services.ingestion.live.steady_clock import SteadyClock
 from quantbus_services.ingestion.metrics import IngestionMetrics
+from quantbus_services.ingestion.sealing import seal
 from quantbus_services.ingestion.series import Series, is_derivative_name, requested_series
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue.ccxt_source import open_source
 from quantbus_services.ingestion.venue.clock import VenueClock
+from quantbus_services.ingestion.venue.gate import Gate
 from quantbus_services.ingestion.venue.patience import PatientSource
 from quantbus_services.ingestion.venue.stream import CcxtStream, Markets
 from quantbus_services.ingestion.windows import closed_end, parse_moment
@@ -113,6 +116,7 @@ def _stream(parts: "_Parts", settings: IngestionSettings, metrics: IngestionMetr
         url=settings.venue_url,
         random=_random,
         on_error=metrics.stream_error,
+        gate=parts.gate,
     )
 
 
@@ -125,7 +129,10 @@ async def run_backfill(
     *,
     on_progress: Callable[[Filled], None],
 ) -> list[Filled]:
-    """Fill the range of every wanted series; one that venue or bus fail for says so in its ``error``."""
+    """Fill the range of every wanted series, and seal its past days.
+
+    A series that venue or bus fail for says so in its ``error``.
+    """
     clock = SteadyClock(SystemClock())
     async with _opened(wanted, settings, mongo, _logging) as parts:
         venue_clock = VenueClock(parts.patient, clock, check_seconds=settings.clock_check_seconds)
@@ -139,6 +146,7 @@ async def run_backfill(
                 f"which is not before {(end or now).isoformat()}; there is nothing to fetch"
             )
         filler = parts.backfiller(settings, venue_clock)
+        sealer = AsyncBlockSealer(parts.connection)
         gate = asyncio.Semaphore(settings.concurrency)
 
         async def fill(series: Series) -> Filled:
@@ -155,6 +163,7 @@ async def run_backfill(
                     filled = await filler.fill(
                         series, start, closed_end(now, series.timeframe, end), on_progress=note
                     )
+                    await seal(sealer, series)
                 except (VenueError, BusError) as error:
                     filled = newest.failed(str(error))
                 return replace(filled, seconds=(clock.now() - begun).total_seconds())
@@ -173,6 +182,8 @@ class _Parts:
     patient: PatientSource
     markets: Callable[[], Markets]
     """The venue's markets as ccxt has them."""
+    gate: Gate
+    """Whether the venue may be asked now."""
     bus: AddressFollower
 
     def backfiller(self, settings: IngestionSettings, clock: Clock) -> Backfiller:
@@ -217,7 +228,7 @@ async def _opened(
         catalogue = await patient.instruments()
         series = requested_series(wanted.symbols, wanted.timeframes, catalogue, source.venue)
         await AsyncInstrumentStore(connection).write(catalogue)
-        yield _Parts(connection, series, hasty, patient, source.markets, bus)
+        yield _Parts(connection, series, hasty, patient, source.markets, source.gate, bus)
     finally:
         await bus.close()
         await source.close()

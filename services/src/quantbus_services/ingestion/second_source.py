@@ -198,6 +198,10 @@ class StandIn:
         self._failing_since: dict[Series, datetime] = {}
         self._settled: set[Series] = set()
 
+    def covers(self, series: Series) -> bool:
+        """Tell whether the series has a second source."""
+        return series.instrument in self._fillers
+
     async def failed(self, series: Series, error: VenueError) -> bool:
         """Stand in if the first source has failed for long enough; tell whether the newest bar is stored now.
 

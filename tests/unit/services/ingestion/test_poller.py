@@ -7,13 +7,13 @@ from itertools import pairwise
 import pytest
 from prometheus_client import CollectorRegistry
 
-from quantbus_contracts.errors import BusUnavailable, VenueRefused, VenueUnavailable
+from quantbus_contracts.errors import BusUnavailable, VenueError, VenueRefused, VenueUnavailable
 from quantbus_contracts.schema import CandleReport
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
-from quantbus_services.ingestion.live.poller import Poller, State, Stream
+from quantbus_services.ingestion.live.poller import Beside, Poller, State, Stream
 from quantbus_services.ingestion.live.steady_clock import SteadyClock
 from quantbus_services.ingestion.metrics import IngestionMetrics
 from quantbus_services.ingestion.series import Series
@@ -34,8 +34,10 @@ class World:
     until: datetime = NOON + timedelta(minutes=5)
     history_days: float = 0.01  # 14.4 minutes
     max_failures: int = 5
+    patience_seconds: float = 20.0
     most_seconds: float = 1e9
     stream: Stream | None = None
+    beside: Beside | None = None
     beats: list[tuple[datetime, State]] = field(default_factory=list)
     written_at: dict[tuple[str, str, datetime], datetime] = field(default_factory=dict)
 
@@ -48,7 +50,10 @@ class World:
         metrics = IngestionMetrics(self.registry)
         venue_clock = VenueClock(self.venue, self.clock, check_seconds=300)
         settings = IngestionSettings(
-            history_days=self.history_days, max_failures=self.max_failures, grace_seconds=0.5
+            history_days=self.history_days,
+            max_failures=self.max_failures,
+            patience_seconds=self.patience_seconds,
+            grace_seconds=0.5,
         )
         self.poller = Poller(
             self.series,
@@ -69,6 +74,7 @@ class World:
             random=lambda: 1.0,
             sleep=self.time.sleep,
             stream=self.stream,
+            beside=self.beside,
         )
 
     def note(self, metrics: IngestionMetrics, report: CandleReport) -> None:
@@ -175,6 +181,42 @@ async def test_a_bar_that_was_absent_is_taken_when_the_venue_has_it() -> None:
     await world.run(heal)
 
     assert world.stored() == whole(-14, 10)
+
+
+async def test_long_patience_with_a_bar_that_never_comes_does_not_hold_up_the_next() -> None:
+    world = World(patience_seconds=200.0, until=minute(6))
+    world.venue.absent = {minute(1)}
+
+    await world.run()
+
+    assert world.stored() == [*whole(-14, 0), *whole(2, 4)]
+    delay = world.written_at[BTC.symbol, "1m", minute(2)] - minute(3)
+    assert delay < timedelta(seconds=3)
+
+
+async def test_a_long_bar_that_comes_late_does_not_wait_for_the_next_one() -> None:
+    day = Series(BTC, Timeframe.parse("1d"))
+    midnight = NOON + timedelta(hours=12)
+    world = World(series=(day,), start=midnight - timedelta(seconds=30), until=midnight + timedelta(hours=6))
+    world.venue.lag = timedelta(days=1, minutes=2)  # a bar appears two minutes after its close
+
+    await world.run()
+
+    opened = midnight - timedelta(days=1)
+    delay = world.written_at[BTC.symbol, "1d", opened] - midnight
+    assert timedelta(minutes=2) <= delay < timedelta(minutes=5)
+
+
+async def test_a_long_bar_that_never_comes_is_asked_for_ever_less_often() -> None:
+    day = Series(BTC, Timeframe.parse("1d"))
+    midnight = NOON + timedelta(hours=12)
+    world = World(series=(day,), start=midnight - timedelta(seconds=30), until=midnight + timedelta(hours=12))
+    world.venue.absent = {midnight - timedelta(days=1)}
+
+    await world.run()
+
+    turns = world.figure("quantbus_ingestion_turns_total", outcome="late")
+    assert 12 <= turns <= 20
 
 
 async def test_a_bar_that_stays_absent_is_not_asked_for_for_ever() -> None:
@@ -326,6 +368,44 @@ async def test_the_pause_that_the_venue_asks_for_is_kept() -> None:
     await world.run()
 
     assert min(world.written_at.values()) == world.start + timedelta(seconds=90)
+
+
+@dataclass
+class SecondSource:
+    """Hears when the venue has failed."""
+
+    exists: bool
+    asked_at: list[datetime] = field(default_factory=list)
+    now: Callable[[], datetime] = lambda: NOON
+
+    async def stored(self, series: Series, start: datetime, end: datetime) -> None:
+        pass
+
+    async def failed(self, series: Series, error: VenueError) -> bool:
+        self.asked_at.append(self.now())
+        return False
+
+    def may_stand_in(self, series: Series) -> bool:
+        return self.exists
+
+
+@pytest.mark.parametrize(("exists", "within"), [(True, 31), (False, 3600)])
+async def test_a_second_source_does_not_wait_for_a_ban_of_the_first_to_end(exists: bool, within: int) -> None:
+    second = SecondSource(exists)
+    world = World(until=minute(70), beside=second, max_failures=1000)
+    second.now = world.clock.now
+
+    def ban() -> None:
+        left = (minute(65) - world.clock.now()).total_seconds()
+        held = VenueUnavailable("banned", kind="banned", retry_after_seconds=left)
+        world.venue.failures = [held] * 99 if left > 0 else []
+
+    ban()
+    await world.run(ban)
+
+    pauses = [later - former for former, later in pairwise(second.asked_at)]
+    assert max(pauses, default=timedelta(hours=1)) <= timedelta(seconds=within)
+    assert (len(second.asked_at) > 50) is exists
 
 
 async def test_a_machine_whose_clock_runs_ahead_does_not_take_the_forming_candle_for_closed() -> None:
@@ -516,7 +596,7 @@ async def test_it_stops_though_a_library_makes_another_error_of_the_cancellation
 
     async def swallowing(*_: object) -> object:
         try:
-            await asyncio.Event().wait()
+            return await asyncio.Event().wait()
         except asyncio.CancelledError:
             raise VenueUnavailable("connection closed", kind="network") from None
 

@@ -10,6 +10,8 @@ from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.venue import stream as stream_module
+from quantbus_services.ingestion.venue.gate import Gate, Held
+from quantbus_services.ingestion.venue.pauses import Pause
 from quantbus_services.ingestion.venue.stream import CcxtStream, opened_bars, stream_urls
 from tests.unit.services.ingestion.fakes import BTC, ETH, MINUTE, NOON
 
@@ -48,12 +50,22 @@ class Pro:
         found = await self.watch_ohlcv_for_symbols([[pair, timeframe]])
         return found[pair][timeframe]  # type: ignore[index]
 
+    async def fetch(self, url: str, *_: object) -> str:
+        return url
+
+    def on_rest_response(self, *answer: object) -> object:
+        return answer[5]
+
     async def close(self) -> None:
         self.closed = True
 
 
 async def heard(
-    monkeypatch: pytest.MonkeyPatch, exchange: Pro, series: list[Series], steps: int = 60
+    monkeypatch: pytest.MonkeyPatch,
+    exchange: Pro,
+    series: list[Series],
+    steps: int = 60,
+    gate: Gate | None = None,
 ) -> tuple[list[tuple[Series, datetime]], list[str], list[float]]:
     async def imported(name: str) -> object:
         return SimpleNamespace(exchanges=["binance"], binance=lambda _options: exchange)
@@ -74,6 +86,7 @@ async def heard(
         url=None,
         random=lambda: 1.0,
         on_error=errors.append,
+        gate=gate or Gate(),
         sleep=sleep,
     )
     task = asyncio.ensure_future(listening.run(lambda item, moment: told.append((item, moment))))
@@ -117,6 +130,27 @@ async def test_a_broken_stream_is_begun_again_with_growing_pauses(monkeypatch: p
     assert len(told) == 1
     assert errors == ["NetworkError", "NetworkError", "ValueError", "NetworkError"]
     assert pauses == [1.0, 2.0, 4.0, 1.0]
+
+
+async def test_nothing_connects_while_the_venue_wants_to_be_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    gate = Gate(lambda: now)
+    gate.close(Pause("banned", 120.0))
+    exchange = Pro([{"BTC/USDT": {"1m": [row(0)]}}])
+
+    told, errors, pauses = await heard(monkeypatch, exchange, [Series(BTC, MINUTE)], gate=gate)
+    assert (exchange.asked, told, errors) == ([], [], [])
+    assert pauses
+    assert all(0 < pause <= 121 for pause in pauses)
+
+    with pytest.raises(Held):  # what the stream asks by a request, such as a token, passes the same gate
+        await exchange.fetch("https://api.binance.com/token")
+
+    now, exchange.closed = 121.0, False
+    told, _, _ = await heard(monkeypatch, exchange, [Series(BTC, MINUTE)], gate=gate)
+    assert told == [(Series(BTC, MINUTE), NOON)]
 
 
 async def test_spot_and_futures_are_subscribed_apart_and_not_too_many_at_once(

@@ -1,4 +1,4 @@
-"""Puts together what goes on beside the live loop: the ledger of gaps, its repairs, and second sources."""
+"""Puts together what goes on beside the live loop: the ledger of gaps, repairs, second sources, sealing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import VenueError
+from quantbus_contracts.mongo.block_sealer import AsyncBlockSealer
 from quantbus_contracts.mongo.candle_reader import AsyncCandleReader
 from quantbus_contracts.mongo.candle_writer import AsyncCandleWriter
 from quantbus_contracts.mongo.client import AsyncConnection
@@ -23,6 +24,7 @@ from quantbus_services.ingestion.fallbacks import matched, parse_fallback
 from quantbus_services.ingestion.gaps import GapKeeper, GapRepairer, GapRules, GapWatch
 from quantbus_services.ingestion.gaps.keeper import told
 from quantbus_services.ingestion.gaps.metrics import GapMetrics
+from quantbus_services.ingestion.sealing import DailySealing
 from quantbus_services.ingestion.second_source import ComparingWriter, StandIn, Substitute, Tolerance
 from quantbus_services.ingestion.series import Series, is_derivative_name
 from quantbus_services.ingestion.settings import IngestionSettings
@@ -52,6 +54,10 @@ class Companions:
     async def failed(self, series: Series, error: VenueError) -> bool:
         """Let the second source stand in if it is time."""
         return await self.stand_in.failed(series, error)
+
+    def may_stand_in(self, series: Series) -> bool:
+        """Tell whether the series has a second source."""
+        return self.stand_in.covers(series)
 
 
 @asynccontextmanager
@@ -125,7 +131,7 @@ async def beside_live(
     on_write: OnWrite,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> AsyncGenerator[LiveParts]:
-    """Build what goes on beside the live loop, and repair gaps in the background meanwhile."""
+    """Build what goes on beside the live loop; repair gaps and seal days in the background meanwhile."""
     metrics = GapMetrics(registry)
     instruments = [item.instrument for item in series]
     async with second_sources(settings, instruments, random=random, on_error=on_error) as substitutes:
@@ -142,9 +148,11 @@ async def beside_live(
             sleep=sleep,
         )
         async with asyncio.TaskGroup() as group:
-            rounds = group.create_task(keeper.run())
+            sealing = DailySealing(series, AsyncBlockSealer(connection), now=clock.now, sleep=sleep)
+            doings = [group.create_task(keeper.run()), group.create_task(sealing.run())]
             yield LiveParts(first, companions)
-            rounds.cancel()
+            for doing in doings:
+                doing.cancel()
 
 
 @dataclass(frozen=True, slots=True)

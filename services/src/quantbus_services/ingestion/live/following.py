@@ -38,6 +38,10 @@ class Beside(Protocol):
         """Hear that the venue failed; tell whether the newest closed bar is stored all the same."""
         ...
 
+    def may_stand_in(self, series: Series) -> bool:
+        """Tell whether another source stands in for the series if this one fails for long enough."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class Desk:
@@ -50,6 +54,8 @@ class Desk:
     """A time that the venue's clock has reached, as its stream shows."""
     failures: int = 0
     """Turns in a row that failed."""
+    late: int = 0
+    """Turns in a row after which the newest closed bar was still not there."""
     holes: dict[datetime, datetime] = field(default_factory=dict)
     """Bars that the venue left out between others, and the newest of those others when that was noticed first."""
     due: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,6 +161,7 @@ class Follower:
                     return True
             except VenueError as error:
                 failure = error
+            target = max(target, self.target(desk))  # the next bar does not wait for one that does not come
             pause = max(next(pauses), failure.retry_after_seconds or 0.0 if failure else 0.0)
             if self._clock.now() + timedelta(seconds=pause) > deadline or (failure and not failure.retryable):
                 if failure is not None:

@@ -29,6 +29,8 @@ __all__ = ["Beside", "Poller", "State", "Stream"]
 _log = structlog.get_logger(__name__)
 _LONGEST_REST_SECONDS = 30.0
 _SHORTEST_REST_SECONDS = 0.005
+_FIRST_LATE_SECONDS = 60.0  # between two turns for a bar that has closed and does not come
+_LONGEST_LATE_SECONDS = 3600.0
 _ASK_AGAIN_SECONDS = 0.25
 _LONGEST_SLEEP_SECONDS = 10.0  # after which the clock is looked at, should it have been moved
 _CLOCK_LOOK_SECONDS = 5.0  # how often to ask whether the clocks should be compared
@@ -95,6 +97,7 @@ class Poller:
         self._sleep = sleep
         self._stream = stream
         self._follow_bus = follow_bus
+        self._beside = beside
         self._beaten_at: datetime | None = None
         self._gave_up = asyncio.Event()
         self.state = State(tuple(Desk(item) for item in series))
@@ -170,13 +173,20 @@ class Poller:
                 await self._sleep(await self._failed(desk, error))
                 continue
             desk.failures = 0
+            desk.late = 0 if is_current else desk.late + 1
             self.state.last_cycle_at = self._clock.now()
             self._metrics.turn("ok" if is_current else "late")
             await self._until_due(desk)
 
     async def _until_due(self, desk: Desk) -> None:
-        """Wait for the bell; a clock that was set back far must not silence it, so no longer than a bar takes."""
+        """Wait for the bell; a clock that was set back far must not silence it, so no longer than a bar takes.
+
+        The bell rings once a bar: a bar that has not come yet is looked for again before, with growing pauses.
+        """
         longest = desk.series.timeframe.seconds + self._settings.patience_seconds
+        if desk.late:
+            growing = _FIRST_LATE_SECONDS * 2.0 ** min(desk.late - 1, 10)
+            longest = min(longest, growing, _LONGEST_LATE_SECONDS)
         waiting = [asyncio.ensure_future(desk.due.wait()), asyncio.ensure_future(self._sleep(longest))]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -206,6 +216,9 @@ class Poller:
             return 0.0
         bound = min(_LONGEST_REST_SECONDS, 2.0 ** min(desk.failures - 1, 10))
         asked = error.retry_after_seconds or 0.0 if isinstance(error, VenueError) else 0.0
+        if self._beside is not None and self._beside.may_stand_in(desk.series):
+            # The gate keeps us from the venue for as long as it asks; its second source is not to wait for that.
+            asked = min(asked, _LONGEST_REST_SECONDS)
         return max(bound * (0.5 + 0.5 * self._random()), asked)
 
     def _opened(self, series: Series, open_time: datetime) -> None:

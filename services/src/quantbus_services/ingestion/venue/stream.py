@@ -20,6 +20,8 @@ import structlog
 
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.venue.backoff import delays
+from quantbus_services.ingestion.venue.gate import Gate, Held
+from quantbus_services.ingestion.venue.hearing import listen
 
 __all__ = ["CcxtStream", "opened_bars", "stream_urls"]
 
@@ -43,15 +45,20 @@ class CcxtStream:
         url: str | None,
         random: Callable[[], float],
         on_error: Callable[[str], None],
+        gate: Gate,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Listen for ``series``; ``markets`` are ccxt's own, as they were loaded already."""
+        """Listen for ``series``; ``markets`` are ccxt's own, as they were loaded already.
+
+        While ``gate`` is closed nothing connects and nothing is requested: a ban holds for all that come from here.
+        """
         self._venue = venue
         self._series = {(item.instrument.pair, item.timeframe.name): item for item in series}
         self._markets = markets
         self._url = url
         self._random = random
         self._on_error = on_error
+        self._gate = gate
         self._sleep = sleep
 
     async def run(self, on_open: Callable[[Series, datetime], None]) -> None:
@@ -76,6 +83,7 @@ class CcxtStream:
         exchange = getattr(pro, self._venue)({"enableRateLimit": True})
         if not (exchange.has.get("watchOHLCVForSymbols") or exchange.has.get("watchOHLCV")):
             return None
+        listen(exchange, self._gate)  # a stream may have to ask for a token first
         exchange.aiohttp_trust_env = self._url is None
         if self._url is not None:
             exchange.urls["api"]["ws"] = stream_urls(exchange.urls["api"]["ws"], self._url)
@@ -99,6 +107,8 @@ class CcxtStream:
         newest: dict[Series, datetime] = {}
         pauses = self._pauses()
         while True:
+            while (closed := self._gate.seconds_left) > 0:
+                await self._sleep(closed)
             try:
                 for series, moment in opened_bars(await self._next(exchange, wanted), self._series):
                     if moment > newest.get(series, moment.min.replace(tzinfo=UTC)):
@@ -108,7 +118,7 @@ class CcxtStream:
             except ccxt.NotSupported as error:
                 _log.warning("no_stream", venue=self._venue, error=str(error)[:200])
                 return
-            except (ccxt.BaseError, *_GARBAGE) as error:
+            except (ccxt.BaseError, Held, *_GARBAGE) as error:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise asyncio.CancelledError from error  # ccxt makes errors of its own of a cancellation
