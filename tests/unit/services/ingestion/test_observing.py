@@ -136,6 +136,18 @@ class TestHistory:
         assert [key[2] for key in sorted(store.rows)] == expected
         assert filled.report.inserted == len(expected)
 
+    @pytest.mark.parametrize("newest_first", [False, True])
+    async def test_after_a_long_absence_no_settlement_is_left_behind(self, newest_first: bool) -> None:
+        filler = HistoryFiller(
+            source(funding_door(1, 100, newest_first=newest_first)),
+            Store(),  # type: ignore[arg-type]  # as much of it as is used
+            page=100,
+        )
+        found = await filler.settlements(BTC, NOW - timedelta(days=9), NOW + timedelta(minutes=1))
+        assert [item.at for item in sorted(found.observations, key=lambda item: item.at)] == [
+            NOW - timedelta(hours=hour) for hour in range(9 * 24, -1, -1)
+        ]
+
     async def test_filling_again_changes_nothing(self) -> None:
         store = Store()
         filler = HistoryFiller(source(funding_door(8, 1000, newest_first=False)), store)  # type: ignore[arg-type]
@@ -185,6 +197,27 @@ class TestMarks:
         (found,) = (await source(door).marks([BTC])).observations
         assert isinstance(found, MarkPrice)
         assert (found.mark, found.funding_rate) == (2.0, None)
+
+    @pytest.mark.parametrize("stamp", [10**18, -5, True, None])
+    async def test_a_book_without_a_time_is_stamped_by_when_it_was_there(self, stamp: object) -> None:
+        book = {"bids": [[1.0, 1.0]], "asks": [[2.0, 1.0]], "timestamp": stamp}
+        parsed = await source(Door(fetch_order_book=lambda *_: book)).depth(BTC)
+        assert [item.at for item in parsed.observations] == [NOW]
+
+    async def test_half_an_order_book_is_no_answer(self) -> None:
+        with pytest.raises(VenueUnavailable, match="no order book"):
+            await source(Door(fetch_order_book=lambda *_: {"bids": [[1.0, 1.0]]})).depth(BTC)
+
+    async def test_a_mark_candle_that_closes_while_its_answer_is_under_way_is_not_believed(self) -> None:
+        clock = FrozenClock(NOW - timedelta(seconds=1))
+
+        def slowly(*_: object) -> list[list[float]]:
+            clock.advance(timedelta(seconds=2))
+            return [[ms(NOW - timedelta(hours=hours)), 1.0, 1.0, 1.0, 1.0, 1.0] for hours in (2, 1)]
+
+        asking = ObservationSource(Door(fetch_mark_ohlcv=slowly), once, clock)
+        parsed = await asking.mark_history(BTC, HOUR, NOW - timedelta(hours=2), 10)
+        assert [item.at for item in parsed.observations] == [NOW - timedelta(hours=1)]
 
     async def test_no_order_book_is_no_answer(self) -> None:
         with pytest.raises(VenueUnavailable, match="no order book"):

@@ -86,10 +86,14 @@ class HistoryFiller:
         filled = Filled(FundingRate.kind, instrument.symbol)
         windows = list(_windows(start, end, _FUNDING_WINDOW))
         for done, (low, high) in enumerate(windows):
-            for parsed in await self._whole(instrument, low, high):
-                filled = filled.plus(parsed, await self._store.write(parsed.observations))
+            parsed = await self.settlements(instrument, low, high)
+            filled = filled.plus(parsed, await self._store.write(parsed.observations))
             on_window(done + 1, len(windows))
         return filled
+
+    async def settlements(self, instrument: Instrument, start: datetime, end: datetime) -> Parsed:
+        """Return every settlement in ``[start, end)``, in as many answers as that takes; write nothing."""
+        return sum(await self._whole(instrument, start, end), Parsed())
 
     async def _whole(self, instrument: Instrument, start: datetime, end: datetime) -> list[Parsed]:
         found = await self._source.funding(instrument, start - _MARGIN, end + _MARGIN, self._page)

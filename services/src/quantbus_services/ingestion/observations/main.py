@@ -132,12 +132,13 @@ def _rounds(
 ) -> list[Round]:
     source = _source(desk, own.depth_limit)
     source.require([kind for kind in kinds if kind != "instruments"])
+    filler = HistoryFiller(source, store, page=100)
 
     async def funding(instrument: Instrument) -> Parsed:
         now = desk.clock.now()
         last = await store.last(FundingRate, instrument.symbol)
         since = last.at if last else now - timedelta(days=own.funding_history_days)
-        return await source.funding(instrument, since, now + timedelta(minutes=1), 100)
+        return await filler.settlements(instrument, since, now + timedelta(minutes=1))
 
     async def listings() -> Parsed:
         try:

@@ -17,6 +17,7 @@ from quantbus_services.ingestion.observations.parse import (
     mark_prices,
     open_interest,
 )
+from quantbus_services.ingestion.venue.normalise import moment_of
 
 __all__ = ["Door", "ObservationSource", "needed_methods"]
 
@@ -142,14 +143,14 @@ class ObservationSource:
         self, instrument: Instrument, timeframe: Timeframe, since: datetime, limit: int
     ) -> Parsed:
         """Return mark prices at the closes of bars that open at or after ``since``, with the index of the same bars."""
+        # An answer may be under way while a candle closes, and then it shows that candle as it was before.
+        asked_at = self._clock.now()
         asked = (instrument.pair, timeframe.name, _ms(since), limit)
         marks = await self._rows(f"fetch the mark prices of {instrument.pair}", "fetch_mark_ohlcv", *asked)
         indices: list[Any] = []
         if self._door.offers("fetchIndexOHLCV"):
             indices = await self._rows(f"fetch the index of {instrument.pair}", "fetch_index_ohlcv", *asked)
-        return mark_history(
-            marks, indices, instrument, timeframe, now=self._clock.now(), source=self._door.source
-        )
+        return mark_history(marks, indices, instrument, timeframe, now=asked_at, source=self._door.source)
 
     async def open_interest(self, instrument: Instrument) -> Parsed:
         """Return the open interest of now."""
@@ -181,14 +182,14 @@ class ObservationSource:
             instrument.pair,
             self._depth_limit,
         )
-        if not isinstance(book, dict) or not isinstance(book.get("bids"), list):
+        sides = (book.get("bids"), book.get("asks")) if isinstance(book, dict) else (None,)
+        if not all(isinstance(side, list) for side in sides):
             raise VenueUnavailable(f"{self._door.source} answered with no order book", kind="garbage")
-        now, stamp = self._clock.now(), book.get("timestamp")
         return reduce_book(
             book["bids"],
             book["asks"],
             symbol=instrument.symbol,
-            at=datetime.fromtimestamp(stamp / 1000, now.tzinfo) if isinstance(stamp, int) else now,
+            at=moment_of(book.get("timestamp")) or self._clock.now(),
             source=self._door.source,
             asked=self._depth_limit,
             contract=self._contract(instrument),
