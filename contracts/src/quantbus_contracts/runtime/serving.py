@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from quantbus_contracts.errors import ConfigError
 
@@ -53,8 +54,13 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def serve_app(app: Application, listening: socket.socket, *, last_requests_seconds: int) -> None:
-    """Serve an ASGI application until cancelled; requests under way get that long to finish."""
+async def serve_app(
+    app: Application, listening: socket.socket, *, last_requests_seconds: int, **options: object
+) -> None:
+    """Serve an ASGI application until cancelled; requests under way get that long to finish.
+
+    ``options`` are uvicorn's, and go before those that are common to all.
+    """
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -63,19 +69,17 @@ async def serve_app(app: Application, listening: socket.socket, *, last_requests
             """Leave signals to `run_until_stopped`."""
             yield
 
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,  # or anybody on this host could choose the address that failures are counted by
-            timeout_keep_alive=10,
-            h11_max_incomplete_event_size=_LONGEST_HEAD_BYTES,
-            timeout_graceful_shutdown=last_requests_seconds,
-        )
-    )
+    common: dict[str, Any] = {
+        "log_config": None,
+        "access_log": False,
+        "lifespan": "off",
+        "server_header": False,
+        "proxy_headers": False,  # or anybody on this host could choose the address that failures are counted by
+        "timeout_keep_alive": 10,
+        "h11_max_incomplete_event_size": _LONGEST_HEAD_BYTES,
+        "timeout_graceful_shutdown": last_requests_seconds,
+    }
+    server = Server(uvicorn.Config(app, **common | options))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(serving)
