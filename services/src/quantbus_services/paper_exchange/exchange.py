@@ -7,12 +7,13 @@ from typing import Any, Self
 
 from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.errors import QuantbusError
+from quantbus_contracts.runtime.serving import listen, url_of
 from quantbus_contracts.runtime.settings import load_settings
 from quantbus_services.paper_exchange.app import create_app
 from quantbus_services.paper_exchange.assembly import build_venue, open_rooms
 from quantbus_services.paper_exchange.binance.urls import ccxt_config
 from quantbus_services.paper_exchange.rooms import Room
-from quantbus_services.paper_exchange.server import listen, serve, url_of
+from quantbus_services.paper_exchange.server import serve
 from quantbus_services.paper_exchange.settings import PaperSettings
 from quantbus_services.paper_exchange.venue import Venue
 

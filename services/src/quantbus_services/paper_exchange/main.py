@@ -8,9 +8,10 @@ import structlog
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.runtime.lifecycle import run_until_stopped
 from quantbus_contracts.runtime.logging import configure
+from quantbus_contracts.runtime.serving import listen, url_of
 from quantbus_contracts.runtime.settings import HomeSettings, check_environment, load_settings
 from quantbus_services.paper_exchange.assembly import build_app, build_venue
-from quantbus_services.paper_exchange.server import listen, ready_file, serve, url_of
+from quantbus_services.paper_exchange.server import ready_file, serve
 from quantbus_services.paper_exchange.settings import PaperSettings
 from quantbus_services.paper_exchange.venue import Venue
 
