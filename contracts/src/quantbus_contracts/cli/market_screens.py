@@ -20,13 +20,24 @@ __all__ = ["bars_json", "bars_table", "seal_progress", "seal_table", "snapshot_t
 
 
 def bars_table(table: "pa.Table", limit: int) -> Table:
-    """Return the newest ``limit`` bars of an answer."""
+    """Return the newest ``limit`` bars of an answer, under the name of each symbol.
+
+    Numbers have at most ten figures here; files and JSON have all.
+    """
     shown = table.slice(max(0, len(table) - limit))
     caption = f"{len(table):,} bars" + (f", the last {limit} shown" if len(table) > limit else "")
-    made = Table(*table.column_names, caption=caption, box=None)
+    _, moments, *names = table.column_names
+    made = Table(caption=caption, box=None, padding=(0, 1, 0, 0))
+    made.add_column(moments, min_width=len("2024-01-31 12:00"), overflow="fold")
+    for name in names:
+        made.add_column(name, no_wrap=True)
+    named = ""
     for row in shown.to_pylist():
         symbol, moment, *numbers = row.values()
-        made.add_row(symbol, f"{moment:%Y-%m-%d %H:%M}", *(f"{number:.12g}" for number in numbers))
+        if symbol != named:
+            made.add_row(symbol, style="bold")
+            named = symbol
+        made.add_row(f"{moment:%Y-%m-%d %H:%M}", *(f"{number:.10g}" for number in numbers))
     return made
 
 

@@ -42,6 +42,7 @@ def _new_progress(unit: str) -> Progress:
         _RowsPerSecond(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        transient=True,  # the report says the same, and an error stands alone
     )
 
 

@@ -138,8 +138,8 @@ async def run_backfill(
         venue_clock = VenueClock(parts.patient, clock, check_seconds=settings.clock_check_seconds)
         await venue_clock.refresh()
         now = venue_clock.now()
-        start = parse_moment(since, now)
-        end = parse_moment(until, now) if until else None
+        start = parse_moment(since, now, "--since")
+        end = parse_moment(until, now, "--until") if until else None
         if start >= (end or now):
             raise ConfigError(
                 f"expected --since before {'--until' if end else 'now'}, found {start.isoformat()}, "

@@ -74,8 +74,10 @@ def split(runs: Sequence[Window], timeframe: Timeframe, limit: int) -> Iterator[
         yield Window(start, end)
 
 
-def parse_moment(text: str, now: datetime) -> datetime:
+def parse_moment(text: str, now: datetime, option: str = "") -> datetime:
     """Read ``2d``, ``12h``, ``90m`` or ``1w`` (that long before ``now``), or an ISO date or time (UTC).
+
+    ``option`` is what an error calls the text.
 
     Raises
     ------
@@ -88,7 +90,8 @@ def parse_moment(text: str, now: datetime) -> datetime:
             return now - timedelta(**{_UNITS[ago["unit"]]: float(ago["amount"])})
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
+        told = f"{option}: " if option else ""
         raise ConfigError(
-            f"expected a time such as 2d, 12h, 2024-01-01 or 2024-01-01T12:00, found {text!r}"
+            f"{told}expected a time such as 2d, 12h, 2024-01-01 or 2024-01-01T12:00, found {text!r}"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -85,8 +85,8 @@ async def run_gaps(
     connection = connect_async(mongo, app="ingestion", timeout_seconds=_TIMEOUT_SECONDS)
     try:
         now = await connection.server_now()
-        start = parse_moment(query.since, now) if query.since else _EPOCH
-        end = parse_moment(query.until, now) if query.until else now
+        start = parse_moment(query.since, now, "--since") if query.since else _EPOCH
+        end = parse_moment(query.until, now, "--until") if query.until else now
         if start >= end:
             raise ConfigError(
                 f"expected --since before --until, found {start.isoformat()} and {end.isoformat()}"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -54,22 +55,19 @@ def show_gaps(found: Sequence[SeriesGaps], console: Console) -> None:
 
 def series_table(found: Sequence[SeriesGaps]) -> Table:
     """Return one line for each series that has or had gaps: bars by what became of them."""
-    table = Table(title=f"gaps of {len(found):,} series (bars)", caption_justify="left")
+    table = Table(title=f"gaps of {len(found):,} series", caption_justify="left", box=SIMPLE_HEAD)
     table.add_column("series", no_wrap=True)
-    for state in GapState:
-        table.add_column(state.value, justify="right")
-    table.add_column("longest", justify="right")
-    table.add_column("")
+    table.add_column("longest", justify="right", no_wrap=True)
+    table.add_column("missing bars, by what became of them")
     for item in found:
         if not item.gaps:
             continue
-        bars = _bars([item])
+        told = ", ".join(f"{bars:,} {state}" for state, bars in _bars([item]).items() if bars)
         standing = [gap.bars for gap in item.gaps if gap.state is not GapState.REPAIRED]
         table.add_row(
             f"{item.symbol} {item.timeframe}",
-            *(f"{bars[state.value]:,}" if bars[state.value] else "" for state in GapState),
             f"{max(standing, default=0):,}",
-            escape(item.skipped),
+            "; ".join(part for part in (told, escape(item.skipped)) if part),
             style="red" if item.broken else None,
         )
     whole = sum(not item.gaps for item in found)
@@ -87,20 +85,22 @@ def gaps_table(found: Sequence[SeriesGaps]) -> Table | None:
     if not standing:
         return None
     title = f"the {_SHOWN} longest of {len(standing):,}" if len(standing) > _SHOWN else "missing"
-    table = Table(title=title)
-    for name in ("series", "first missing bar (UTC)", "bars", "state", "asked", "what the venue says"):
-        table.add_column(name, justify="right" if name in ("bars", "asked") else "left")
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("series", no_wrap=True)
+    table.add_column("first (UTC)", no_wrap=True)
+    table.add_column("bars", justify="right", no_wrap=True)
+    table.add_column("state")
     for gap in standing[:_SHOWN]:
         table.add_row(*_line(gap), style=_STYLES.get(gap.state))
     return table
 
 
 def _line(gap: Gap) -> tuple[str, ...]:
+    asked = f", asked {gap.attempts} times" if gap.attempts > 1 else ", asked once" if gap.attempts else ""
+    note = f": {escape(gap.note)}" if gap.note else ""
     return (
         f"{gap.symbol} {gap.timeframe}",
         f"{gap.start:%Y-%m-%d %H:%M}",
         f"{gap.bars:,}",
-        gap.state.value,
-        str(gap.attempts or ""),
-        escape(gap.note or ""),
+        f"{gap.state.value}{asked}{note}",
     )

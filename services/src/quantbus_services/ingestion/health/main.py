@@ -63,8 +63,8 @@ def examine_bus(
     connection = connect(mongo, app="ingestion", timeout_seconds=_TIMEOUT_SECONDS)
     try:
         now = connection.server_now()
-        start = parse_moment(query.since, now) if query.since else _BEGINNING
-        end = min(parse_moment(query.until, now), now) if query.until else now
+        start = parse_moment(query.since, now, "--since") if query.since else _BEGINNING
+        end = min(parse_moment(query.until, now, "--until"), now) if query.until else now
         if start >= end:
             raise ConfigError(
                 f"expected --since before --until, found {start.isoformat()} and {end.isoformat()}"

@@ -40,5 +40,5 @@ def known_markets(
     """Return the known markets of a venue, what changed since then, and the instant that ``since`` means."""
     with closing(connect(mongo, app="ingestion", timeout_seconds=20.0)) as connection:
         store = ListingStore(connection)
-        start = parse_moment(since, connection.server_now())
+        start = parse_moment(since, connection.server_now(), "--since")
         return store.all(venue), store.changes(venue=venue, since=start), start

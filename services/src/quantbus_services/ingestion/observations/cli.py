@@ -12,10 +12,12 @@ from rich.markup import escape
 from quantbus_services.ingestion.starting import configure_logging, ingestion_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from quantbus_contracts.schema import DepthSnapshot
     from quantbus_services.ingestion.observations.history import Filled
 
-__all__ = ["register"]
+__all__ = ["filled_table", "register"]
 
 Symbols = Annotated[
     str, typer.Option(help="Pairs or bus symbols, comma-separated: BTC/USDT:USDT,ETH/USDT:USDT.")
@@ -143,7 +145,10 @@ def depth(
 def observe(
     symbols: Symbols,
     kinds: Annotated[
-        str, typer.Option(help="What to observe: funding, mark, open-interest, depth, instruments.")
+        str,
+        typer.Option(
+            help="What to observe: funding, mark, open-interest, depth, instruments.", show_default="all"
+        ),
     ] = "funding,mark,open-interest,depth,instruments",
     venue: Venue = None,
     venue_url: VenueUrl = None,
@@ -230,24 +235,28 @@ def _progress() -> Generator[Callable[[str, int, int], None]]:
         yield note
 
 
-def _report(filled: "list[Filled]", as_json: bool) -> None:
-    from rich import box
+def filled_table(filled: "list[Filled]") -> "Table":
+    """Return one line for each symbol or file: which days it has now, and what became of the rows."""
     from rich.table import Table
 
-    from quantbus_contracts.schema import CandleReport
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("symbol", overflow="fold")
+    for head in ("from", "to", "inserted", "updated", "same", "refused"):
+        table.add_column(head, justify="left" if head in ("from", "to") else "right", no_wrap=True)
+    for item in filled:
+        ends = [f"{moment:%Y-%m-%d}" if moment else "–" for moment in (item.first, item.last)]
+        report = item.report
+        counts = (report.inserted, report.updated, report.unchanged, report.rejected)
+        table.add_row(escape(item.symbol), *ends, *(f"{count:,}" for count in counts))
+    return table
 
+
+def _report(filled: "list[Filled]", as_json: bool) -> None:
     console = Console()
     if as_json:
         console.print_json(data={"series": [item.as_dict() for item in filled]})
     else:
-        table = Table(box=box.SIMPLE, pad_edge=False)
-        for head in ("symbol", "from", "to", *CandleReport().as_dict()):
-            table.add_column(head, no_wrap=True)
-        for item in filled:
-            ends = [f"{moment:%Y-%m-%d}" if moment else "–" for moment in (item.first, item.last)]
-            counts = [f"{count:,}" for count in item.report.as_dict().values()]
-            table.add_row(escape(item.symbol), *ends, *counts)
-        console.print(table)
+        console.print(filled_table(filled))
     for item in filled:
         told = Console(stderr=True)
         if item.error:
@@ -265,11 +274,10 @@ def _report(filled: "list[Filled]", as_json: bool) -> None:
 
 
 def _print_books(snapshots: "list[DepthSnapshot]") -> None:
-    from rich import box
     from rich.table import Table
 
     heads = ("symbol", "at", "mid", "bps", "within", "bid", "ask", "imbalance")
-    table = Table(box=box.SIMPLE, pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for name in heads:
         table.add_column(name, no_wrap=True)
     for item in snapshots:

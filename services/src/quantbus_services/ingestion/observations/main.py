@@ -187,7 +187,8 @@ async def fill_history(
         source.require([kind], history=True)
         instruments = _fitting(kind, _resolve(symbols, desk))
         now = desk.clock.now()
-        start, end = parse_moment(since, now), parse_moment(until, now) if until else now
+        start = parse_moment(since, now, "--since")
+        end = parse_moment(until, now, "--until") if until else now
         if start >= end:
             raise ConfigError(f"expected --since before the end {end.isoformat()}, found {start.isoformat()}")
         filler = HistoryFiller(

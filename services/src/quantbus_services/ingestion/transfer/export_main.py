@@ -39,8 +39,8 @@ def run_export(
     connection = connect(mongo, app="export", timeout_seconds=_TIMEOUT_SECONDS)
     try:
         now = connection.server_now()
-        start = parse_moment(since, now) if since else _BEGINNING
-        end = parse_moment(until, now) if until else now
+        start = parse_moment(since, now, "--since") if since else _BEGINNING
+        end = parse_moment(until, now, "--until") if until else now
         if start >= end:
             raise ConfigError(
                 f"expected --since before --until, found {start.isoformat()} and {end.isoformat()}"

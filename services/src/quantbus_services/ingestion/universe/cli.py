@@ -92,7 +92,7 @@ def build(
             )
         built = build_from_tickers(name, choice, settings, mongo, replace=replace)
     elif file is not None:
-        date = parse_moment(as_of, SystemClock().now()) if as_of else None
+        date = parse_moment(as_of, SystemClock().now(), "--as-of") if as_of else None
         built = build_from_file(name, file, date, settings, mongo, most=top, replace=replace)
     else:
         texts = (as_of, until, every, window, timeframe)
@@ -117,11 +117,11 @@ def _from_bars(
     as_of, until, every, window, timeframe = texts
     now = SystemClock().now()
     dates = Dates(
-        parse_moment(as_of, now) if as_of else None,
-        parse_moment(until, now) if until else None,
-        now - parse_moment(every, now) if every else None,
+        parse_moment(as_of, now, "--as-of") if as_of else None,
+        parse_moment(until, now, "--until") if until else None,
+        now - parse_moment(every, now, "--every") if every else None,
     )
-    length = now - parse_moment(window, now)
+    length = now - parse_moment(window, now, "--window")
     return build_from_bars(
         name, choice, dates, length, Timeframe.parse(timeframe), settings, mongo, replace=replace
     )
@@ -144,7 +144,7 @@ def show(
     from quantbus_services.ingestion.universe.main import universe_at
     from quantbus_services.ingestion.windows import parse_moment
 
-    moment = parse_moment(at, SystemClock().now()) if at else None
+    moment = parse_moment(at, SystemClock().now(), "--at") if at else None
     found = universe_at(name, moment, load_settings(MongoSettings))
     if found is None:
         Console(stderr=True).print(
@@ -185,10 +185,11 @@ def list_(
         return
     from rich.table import Table
 
-    table = Table("name", "as of", "from", "members", "first")
+    table = Table("name", "as of (UTC)", "from", "members", "first")
     for item in found:
-        head = ", ".join(item.symbols[:3])
-        table.add_row(item.name, item.as_of.isoformat(), item.method, str(len(item.members)), escape(head))
+        head = ", ".join(item.symbols[:1])
+        date = f"{item.as_of:%Y-%m-%d %H:%M}"
+        table.add_row(item.name, date, item.method, str(len(item.members)), escape(head))
     Console().print(table)
 
 
@@ -199,8 +200,9 @@ def _tell_built(built: "list[tuple[Universe, bool]]", as_json: bool) -> None:
         return
     for item, written in built:
         told = "stored" if written else "stands already"
+        count = f"{len(item.members)} symbol" + ("s" if len(item.members) != 1 else "")
         Console().print(
-            f"{item.name} as of {item.as_of.isoformat()}: {len(item.members)} symbols, {told}",
+            f"{item.name} as of {item.as_of.isoformat()}: {count}, {told}",
             highlight=False,
         )
 

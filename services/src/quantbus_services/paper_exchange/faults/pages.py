@@ -34,17 +34,17 @@ def catalogue_json() -> dict[str, Any]:
 def catalogue_table() -> Table:
     """Return one line for each fault."""
     table = Table(title="faults")
-    for heading in ("fault", "layer", "what the exchange does", "can be given"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("fault", "what the exchange does", "can be given"):
+        table.add_column(heading, no_wrap=heading == "fault")
     for spec in CATALOGUE:
-        table.add_row(spec.name, spec.layer, escape(spec.venue), escape(_parameters(spec)))
+        table.add_row(spec.name, *(escape(text.replace("`", "")) for text in (spec.venue, _parameters(spec))))
     return table
 
 
 def state_table(state: Mapping[str, Any]) -> Table:
     """Return what is switched on at an exchange, and what it counted."""
     quiet = ", ".join(f"{name} {count}" for name, count in state["quiet"].items())
-    table = Table(title="faults switched on", caption=quiet)
+    table = Table(title="faults switched on", caption=quiet, min_width=len(quiet) + 4)
     for heading in ("fault", "settings", "injected"):
         table.add_column(heading, overflow="fold")
     injected = dict(state["injected"])
@@ -53,6 +53,8 @@ def state_table(state: Mapping[str, Any]) -> Table:
         table.add_row(name, escape(told), str(injected.pop(name, 0)))
     for name, count in injected.items():
         table.add_row(name, "off", str(count), style="dim")
+    if not table.row_count:
+        table.add_row("none", "", "", style="dim")
     return table
 
 
