@@ -54,9 +54,10 @@ def run(
     Running it again changes nothing: the model is taken from the shelf and the signals are the same.
 
     \b
-    quantbus research run demo
-    quantbus research run demo --loop --metrics-port 9104
-    quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
+    Examples:
+      quantbus research run demo
+      quantbus research run demo --loop --metrics-port 9104
+      quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
     """
     chosen = _load(recipe, overrides, pairs)
     if loop:
@@ -82,7 +83,8 @@ def recipes(as_json: AsJson = False) -> None:
     """List the recipes that come with quantbus.
 
     \b
-    quantbus research recipes
+    Example:
+      quantbus research recipes
     """
     from quantbus_research.settings import load_recipe, shipped_recipes
 
@@ -107,7 +109,8 @@ def validate(
     """Check a recipe without doing anything; exit 2 with the line of each fault.
 
     \b
-    quantbus research validate my_recipe.toml
+    Example:
+      quantbus research validate my_recipe.toml
     """
     chosen = _load(recipe, overrides, pairs)
     if as_json:

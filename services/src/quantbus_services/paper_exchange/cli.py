@@ -50,10 +50,10 @@ def serve(
 
     \b
     Examples:
-    quantbus paper-exchange serve --data ~/candles --symbols BTC/USDT,ETH/USDT
-    quantbus paper-exchange serve --port 0 --ready-file paper.json
-    quantbus paper-exchange serve --symbols BTC/USDT,SOL/USDT --speed 60 --gaps 0.002 --seed 7
-    quantbus paper-exchange serve --start 2025-03-01T00:00:00Z --anchor-file .quantbus/paper-anchor
+      quantbus paper-exchange serve --data ~/candles --symbols BTC/USDT,ETH/USDT
+      quantbus paper-exchange serve --port 0 --ready-file paper.json
+      quantbus paper-exchange serve --symbols BTC/USDT,SOL/USDT --speed 60 --gaps 0.002 --seed 7
+      quantbus paper-exchange serve --start 2025-03-01T00:00:00Z --anchor-file .quantbus/paper-anchor
     """
     from quantbus_contracts.runtime.settings import load_options
     from quantbus_services.paper_exchange.main import run
@@ -75,7 +75,7 @@ def ccxt_config_command(
 
     \b
     Example:
-    quantbus paper-exchange ccxt-config --url http://127.0.0.1:8711
+      quantbus paper-exchange ccxt-config --url http://127.0.0.1:8711
     """
     import json
 

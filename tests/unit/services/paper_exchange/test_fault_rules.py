@@ -109,7 +109,8 @@ def test_setting_a_fault_again_begins_it_anew_and_clearing_ends_it() -> None:
 @pytest.mark.parametrize(
     ("name", "values", "told"),
     [
-        ("nope", {}, "expected a fault out of slow_answer"),
+        ("nope", {}, "there are slow_answer, no_answer"),
+        ("rate_limite", {}, "did you mean rate_limited"),
         ("banned", {"minutes": 3}, "can be given seconds, seed, share"),
         ("banned", {"seconds": 0}, "seconds between 1 and"),
         ("banned", {"seconds": "long"}, "expected a number for seconds, found 'long'"),

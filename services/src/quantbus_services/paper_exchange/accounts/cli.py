@@ -28,10 +28,11 @@ def create(
         bool, typer.Option("--withdrawals", help="The key says that it may withdraw; nothing can be.")
     ] = False,
 ) -> None:
-    r"""Open an account and print its key as JSON.
+    """Open an account and print its key as JSON.
 
     \b
-    quantbus paper-exchange accounts create bot --url http://127.0.0.1:8711 --spot USDT=1000
+    Example:
+      quantbus paper-exchange accounts create bot --url http://127.0.0.1:8711 --spot USDT=1000
     """
     asked = {
         "name": name,
@@ -51,10 +52,11 @@ def key(
         bool, typer.Option("--withdrawals", help="The key says that it may withdraw; nothing can be.")
     ] = False,
 ) -> None:
-    r"""Make one more key for an account and print it as JSON.
+    """Make one more key for an account and print it as JSON.
 
     \b
-    quantbus paper-exchange accounts key bot --url http://127.0.0.1:8711 --read-only
+    Example:
+      quantbus paper-exchange accounts key bot --url http://127.0.0.1:8711 --read-only
     """
     asked = {"account": account, "can_trade": not read_only, "can_withdraw": withdrawals}
     _print(_ask(url, "POST", "/paper/keys", asked))
@@ -67,10 +69,11 @@ def deposit(
     spot: Annotated[list[str] | None, typer.Option(help="To the spot balance: USDT=1000.")] = None,
     futures: Annotated[list[str] | None, typer.Option(help="To the futures wallet: USDT=1000.")] = None,
 ) -> None:
-    r"""Give an account more paper money.
+    """Give an account more paper money.
 
     \b
-    quantbus paper-exchange accounts deposit bot --url http://127.0.0.1:8711 --futures USDT=500
+    Example:
+      quantbus paper-exchange accounts deposit bot --url http://127.0.0.1:8711 --futures USDT=500
     """
     for board, pairs in (("spot", _amounts("--spot", spot)), ("futures", _amounts("--futures", futures))):
         for asset, amount in pairs.items():
@@ -80,10 +83,11 @@ def deposit(
 
 @app.command("list")
 def list_command(url: _URL) -> None:
-    r"""Print all accounts as JSON: balances, positions, open orders and keys without their secrets.
+    """Print all accounts as JSON: balances, positions, open orders and keys without their secrets.
 
     \b
-    quantbus paper-exchange accounts list --url http://127.0.0.1:8711
+    Example:
+      quantbus paper-exchange accounts list --url http://127.0.0.1:8711
     """
     _print(_ask(url, "GET", "/paper/accounts", None))
 

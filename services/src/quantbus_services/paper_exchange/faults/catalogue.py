@@ -1,5 +1,6 @@
 """Every fault there is, from the wire inwards."""
 
+from difflib import get_close_matches
 from types import MappingProxyType
 
 from quantbus_contracts.errors import ConfigError
@@ -28,5 +29,9 @@ def spec_named(name: str) -> FaultSpec:
         If there is none; with those there are.
     """
     if name not in _BY_NAME:
-        raise ConfigError(f"expected a fault out of {', '.join(_BY_NAME)}; found {name!r}")
+        near = get_close_matches(name, _BY_NAME, n=3)
+        told = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(_BY_NAME)}"
+        raise ConfigError(
+            f"expected a fault of the catalogue (`quantbus paper-exchange faults list`), found {name!r}; {told}"
+        )
     return _BY_NAME[name]

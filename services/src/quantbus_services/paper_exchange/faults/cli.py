@@ -20,11 +20,12 @@ def list_faults(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    r"""List every fault there is; with --url what is switched on there, and the counts.
+    """List every fault there is; with --url what is switched on there, and the counts.
 
     \b
-    quantbus paper-exchange faults list
-    quantbus paper-exchange faults list --url http://127.0.0.1:8711 --json
+    Examples:
+      quantbus paper-exchange faults list
+      quantbus paper-exchange faults list --url http://127.0.0.1:8711 --json
     """
     import json
 
@@ -50,18 +51,19 @@ def set_fault(
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What it is given: seed, share, every, skip, times, from, until, path, symbol, …"
+            help="What it is given: share=0.05, seed=7, every, skip, times, from, until, path, symbol."
         ),
     ] = None,
     url: _Url = _DEFAULT_URL,
 ) -> None:
-    r"""Switch a fault on, in place of an earlier setting of the same one.
+    """Switch a fault on, in place of an earlier setting of the same one.
 
     \b
-    quantbus paper-exchange faults set rate_limited share=0.05 seed=7 retry_after=3
-    quantbus paper-exchange faults set banned skip=20 times=1 seconds=120
-    quantbus paper-exchange faults set nan_candle share=0.01 heals=120 symbol=BTCUSDT
-    quantbus paper-exchange faults set maintenance from=60 until=7260
+    Examples:
+      quantbus paper-exchange faults set rate_limited share=0.05 seed=7 retry_after=3
+      quantbus paper-exchange faults set banned skip=20 times=1 seconds=120
+      quantbus paper-exchange faults set nan_candle share=0.01 heals=120 symbol=BTCUSDT
+      quantbus paper-exchange faults set maintenance from=60 until=7260
     """
     from quantbus_services.paper_exchange.faults.catalogue import spec_named
     from quantbus_services.paper_exchange.faults.remote import ask
@@ -77,11 +79,12 @@ def clear_faults(
     name: Annotated[str | None, typer.Argument(help="Name of the fault; all without one.")] = None,
     url: _Url = _DEFAULT_URL,
 ) -> None:
-    r"""Switch one fault off, or all; a ban they began ends as well. Counts stay.
+    """Switch one fault off, or all; a ban they began ends as well. Counts stay.
 
     \b
-    quantbus paper-exchange faults clear
-    quantbus paper-exchange faults clear rate_limited
+    Examples:
+      quantbus paper-exchange faults clear
+      quantbus paper-exchange faults clear rate_limited
     """
     from quantbus_services.paper_exchange.faults.catalogue import spec_named
     from quantbus_services.paper_exchange.faults.remote import ask
