@@ -10,10 +10,14 @@ from itertools import pairwise
 
 import pytest
 
+from quantbus_contracts.mongo.controls import ControlStore
+from quantbus_contracts.mongo.risk_states import RiskStateStore
+from quantbus_contracts.schema import Control, ControlKind, RiskState
 from tests.e2e.stack import (
     CONSUMER,
     ONE_MINUTE,
     PAIRS,
+    STRATEGY,
     Stack,
     early_in_a_bar,
     last_closed,
@@ -78,6 +82,31 @@ def test_what_may_not_trade_is_refused_with_its_reason(stack: Stack) -> None:
         row = stack.bus.end_of(signal, within=75)
         assert (row.state.value, row.reason) == ("refused", reason)
         assert stack.bot.trades(signal.pair) == []
+
+
+def test_a_control_and_a_risk_row_are_obeyed(stack: Stack) -> None:
+    held = f"pair:{ETH}"
+    controls, risk = ControlStore(stack.bus.connection), RiskStateStore(stack.bus.connection)
+    now = stack.bus.connection.server_now()
+    said = {"source": "operator", "reason": "e2e", "at": now, "by": "e2e"}
+    controls.put(Control(scope=held, kind=ControlKind.BLOCK, **said))
+    half = {"level": "warn", "stake_scale": 0.5, "reason": "e2e", "at": now, "by": "e2e"}
+    risk.put(RiskState(strategy_id=STRATEGY, pair=ETH, **half))
+    early_in_a_bar(seconds_left=25)
+    entry = stack.bus.publish(ETH, "enter_long")
+    stack.bus.await_seen(entry)
+    row = stack.bus.row(entry)
+    assert row is not None
+    assert row.reason == "blocked"
+    assert stack.bot.trades(ETH) == []
+    assert controls.lift(held, "operator", by="e2e")
+    trade = stack.trade_of(entry)
+    assert trade["stake_amount"] == pytest.approx(10.0, rel=0.05), "half of the bot's 20"
+    controls.put(Control(scope=held, kind=ControlKind.FLATTEN, **said))
+    closed = stack.await_closed(ETH)
+    assert closed["exit_reason"] == "flatten"
+    assert stack.bus.end_of(entry).state.value == "filled"
+    assert controls.lift(held, "operator", by="e2e")
 
 
 def test_an_entry_revised_to_an_exit_closes_the_trade_it_opened(stack: Stack) -> None:
