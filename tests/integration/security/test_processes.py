@@ -14,19 +14,41 @@ import pytest
 from quantbus_contracts import Heartbeat, SignalBus
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.mongo.block_sealer import BlockSealer
 from quantbus_contracts.mongo.candle_reader import CandleReader
+from quantbus_contracts.mongo.candle_revisions import RevisionReader
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.controls import ControlStore
 from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.execution_writer import ExecutionWriter
+from quantbus_contracts.mongo.gaps import GapStore
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+from quantbus_contracts.mongo.holes import HoleFinder
 from quantbus_contracts.mongo.instruments import InstrumentStore
 from quantbus_contracts.mongo.layout import initialise, missing_parts
+from quantbus_contracts.mongo.listings import ListingStore
+from quantbus_contracts.mongo.observations import ObservationStore
 from quantbus_contracts.mongo.roles import Role
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.mongo.strategies import StrategyStore
-from quantbus_contracts.schema import Control, ControlKind, PublishRun
+from quantbus_contracts.mongo.turnover import TurnoverReader
+from quantbus_contracts.mongo.universes import UniverseStore
+from quantbus_contracts.schema import (
+    Control,
+    ControlKind,
+    Disagreement,
+    DisagreementKind,
+    FundingRate,
+    Gap,
+    Listing,
+    MarketChange,
+    MarkPrice,
+    OpenInterest,
+    PublishRun,
+    Universe,
+    UniverseMember,
+)
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.testing import make_candles, make_execution, make_signal
 from quantbus_contracts.timeframe import Timeframe
@@ -81,6 +103,68 @@ def test_ingestion_writes_corrects_and_reads_candles_and_markets(guarded: Guarde
     assert CandleWriter(connection).write(days).inserted == 2
     assert InstrumentStore(connection).write([Instrument.from_pair("BINANCE", "SOL/USDT")]) == 1
     assert CandleReader(connection).last_open_times(MINUTE)["BINANCE:SOLUSDT"] == candles[-1].open_time
+
+
+def test_ingestion_keeps_its_ledgers_observations_lists_and_blocks(guarded: Guarded) -> None:
+    connection, symbol = guarded.connection("ingest"), "BINANCE:BNBUSDT"
+    bars = [
+        bar for bar in make_candles(1440, symbol=symbol, start=NOON.replace(hour=0)) if bar.open_time != NOON
+    ]
+    CandleWriter(connection).write(bars)
+    hole = HoleFinder(connection).holes(symbol, MINUTE, NOON - timedelta(days=1), NOON + timedelta(days=1))
+    assert [(found.start, found.end) for found in hole] == [(NOON, NOON + timedelta(minutes=1))]
+
+    gaps = GapStore(connection)
+    gap = Gap(symbol=symbol, timeframe="1m", start=NOON, end=hole[0].end, first_seen=NOON, source="test")
+    assert (gaps.put([gap]), gaps.put([gap])) == (1, 0)
+    assert gaps.find(symbol) == [gap]
+    differing = Disagreement(
+        symbol=symbol,
+        timeframe="1m",
+        open_time=NOON,
+        kind=DisagreementKind.CLOSE,
+        source="binance",
+        other_source="fallback:OKX:BNBUSDT",
+        close=1.0,
+        other_close=2.0,
+        volume=1.0,
+        other_volume=1.0,
+        seen_at=NOON,
+    )
+    assert (gaps.record([differing]), gaps.disagreements(symbol)) == (1, [differing])
+
+    assert [BlockSealer(connection).seal(symbol, MINUTE, check=True).sealed for _ in range(2)] == [1, 0]
+    assert CandleWriter(connection).write([bars[0].model_copy(update={"close": 100.5})]).updated == 1
+    assert BlockSealer(connection).seal(symbol, MINUTE).sealed == 1
+    corrected = RevisionReader(guarded.connection("monitor")).revisions(
+        symbol, MINUTE, NOON - timedelta(days=1), NOON
+    )
+    assert [found.open_time for found in corrected] == [bars[0].open_time]
+
+    rate = FundingRate(symbol="BINANCE:BNBUSDT.P", at=NOON, source="test", rate=0.0001)
+    mark = MarkPrice(symbol="BINANCE:BNBUSDT.P", at=NOON, source="test", mark=600.0)
+    held = OpenInterest(symbol="BINANCE:BNBUSDT.P", at=NOON, source="test", amount=5.0)
+    store = ObservationStore(connection)
+    assert store.write([rate, mark, held]).inserted == 3
+    assert store.write([rate.model_copy(update={"rate": 0.0002})]).updated == 1
+    assert store.last(MarkPrice, "BINANCE:BNBUSDT.P") == mark
+
+    listing = Listing(
+        instrument=Instrument.from_pair("BINANCE", "BNB/USDT"), status="trading", venue_symbol="BNBUSDT"
+    )
+    change = MarketChange(symbol=symbol, at=NOON, field="status", old="trading", new="halted")
+    listings = ListingStore(connection)
+    listings.record([listing])
+    listings.record([listing.model_copy(update={"status": "halted"})], [change])
+    assert listings.changes(symbol=symbol) == [change]
+
+    universe = Universe(
+        name="smoke", as_of=NOON, method="file", members=(UniverseMember(symbol=symbol),), venue="BINANCE"
+    )
+    universes = UniverseStore(connection)
+    assert [universes.put(universe), universes.put(universe)] == [True, False]
+    assert universes.put(universe.model_copy(update={"note": "again"}), replace=True)
+    assert TurnoverReader(connection).turnover([symbol], MINUTE, NOON - timedelta(hours=1), NOON)
 
 
 @pytest.mark.parametrize("role", ["research", "gateway", "operator"])
