@@ -72,7 +72,9 @@ class SealReport:
         }
 
 
-def _seal(symbol: str, timeframe: Timeframe, *, check: bool) -> Steps[SealReport]:
+def _seal(
+    symbol: str, timeframe: Timeframe, *, check: bool, bars_at_once: int = _BARS_AT_ONCE
+) -> Steps[SealReport]:
     now: datetime = yield server_time()
     bounds = yield from _first_and_last(symbol, timeframe)
     if bounds is None:
@@ -86,7 +88,7 @@ def _seal(symbol: str, timeframe: Timeframe, *, check: bool) -> Steps[SealReport
     damaged = (yield from _damaged(symbol, timeframe, [s for s in spans if s in standing])) if check else []
     wanted = sorted({*(span for span in spans if span not in standing), *damaged})
     sealed = empty = contended = 0
-    at_once = max(1, _BARS_AT_ONCE * timeframe.seconds // round(length.total_seconds()))
+    at_once = max(1, bars_at_once * timeframe.seconds // round(length.total_seconds()))
     for begin in range(0, len(wanted), at_once):
         group = wanted[begin : begin + at_once]
         made = yield from _seal_group(symbol, timeframe, group, now)
@@ -237,10 +239,17 @@ class BlockSealer:
 class AsyncBlockSealer:
     """Seals the blocks of series, asynchronously."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        """Seal over ``connection``, whose user may write the market database."""
+    def __init__(self, connection: AsyncConnection, *, bars_at_once: int = _BARS_AT_ONCE) -> None:
+        """Seal over ``connection``, whose user may write the market database.
+
+        The event loop stands still while the bars of one transaction are packed: ``bars_at_once`` bounds them (a
+        block is never cut).
+        """
         self._connection = connection
+        self._bars_at_once = bars_at_once
 
     async def seal(self, symbol: str, timeframe: Timeframe, *, check: bool = False) -> SealReport:
         """Seal every span of the series that is over and not sealed yet; see `BlockSealer.seal`."""
-        return await self._connection.run(_seal(symbol, timeframe, check=check))
+        return await self._connection.run(
+            _seal(symbol, timeframe, check=check, bars_at_once=self._bars_at_once)
+        )

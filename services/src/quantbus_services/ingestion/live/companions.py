@@ -35,6 +35,7 @@ from quantbus_services.ingestion.venue.source import CandleSource
 __all__ = ["Companions", "LiveParts", "beside_live", "second_sources"]
 
 _log = structlog.get_logger(__name__)
+_SEALED_AT_ONCE = 2_000  # bars: packing more would hold up the bars that are due meanwhile
 OnWrite = Callable[[Series, CandleReport], None]
 
 
@@ -148,7 +149,8 @@ async def beside_live(
             sleep=sleep,
         )
         async with asyncio.TaskGroup() as group:
-            sealing = DailySealing(series, AsyncBlockSealer(connection), now=clock.now, sleep=sleep)
+            sealer = AsyncBlockSealer(connection, bars_at_once=_SEALED_AT_ONCE)
+            sealing = DailySealing(series, sealer, now=clock.now, sleep=sleep)
             doings = [group.create_task(keeper.run()), group.create_task(sealing.run())]
             yield LiveParts(first, companions)
             for doing in doings:
