@@ -63,6 +63,24 @@ def assert_whole(connection: Connection, first: datetime, last: datetime) -> Non
 
 
 @pytest.mark.timeout(240)
+def test_a_backfill_seals_the_days_that_are_over(
+    mongo_settings: MongoSettings, connection: Connection, running: list[Running], tmp_path: Path
+) -> None:
+    paper, url = start_paper(mongo_settings, tmp_path)
+    running.append(paper)
+    before = connection.server_now()
+    done = ingest(
+        mongo_settings, tmp_path, "backfill", "--symbols", "BTC/USDT", "--since", "2d", "--venue-url", url
+    )
+    assert done.returncode == 0, done.stderr
+
+    blocks = connection.client[mongo_settings.market_db]["crypto_blocks"].find({"sealed": True}).sort("day")
+    first, last = before - timedelta(days=2), before - timedelta(days=1)
+    over = {f"{first:%Y%m%d}"} | ({f"{last:%Y%m%d}"} if before.hour else set())
+    assert over <= {block["day"] for block in blocks} <= over | {f"{last:%Y%m%d}"}
+
+
+@pytest.mark.timeout(240)
 def test_backfill_then_live_keep_the_series_whole_and_current(
     mongo_settings: MongoSettings, connection: Connection, running: list[Running], tmp_path: Path
 ) -> None:
