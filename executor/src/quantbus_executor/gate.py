@@ -27,5 +27,12 @@ class EntryGate:
         if is_acted_entry(row):
             return Reason.DUPLICATE
         if is_final(row) and row.version >= version:
-            return Reason(row.reason) if row.reason else Reason.DUPLICATE
+            return _known(row.reason)
         return None
+
+
+def _known(reason: str | None) -> Reason:
+    try:
+        return Reason(reason) if reason else Reason.DUPLICATE
+    except ValueError:  # a word of another version: that it was decided stands all the same
+        return Reason.DUPLICATE

@@ -14,6 +14,7 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import BusUnavailable
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.execution_reader import ExecutionReader
+from quantbus_contracts.mongo.restraints import RestraintReader
 from quantbus_contracts.policy import Debounce, TradingRules
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Signal, Strategy
@@ -186,3 +187,13 @@ def test_on_a_slow_bus_a_loop_takes_no_longer_and_both_are_heard_in_turn(
             heard_exit = heard_exit or (follower.exit_reason(trade) or "").endswith(leave.signal_id)
             heard_block = heard_block or not follower.confirm_entry("BTC/USDT", "force_entry", "long")
         assert longest < 3.0, "4.5 questions at most, and what a busy machine adds"
+
+
+def test_where_the_collections_were_never_made_nothing_restrains(
+    connection: Connection, mongo_settings: MongoSettings
+) -> None:
+    bare = mongo_settings.model_copy(update={"trading_db": f"{mongo_settings.trading_db}_bare"})
+    with closing(connect(bare, app="bare", timeout_seconds=5)) as reading:
+        found = RestraintReader(reading).in_force("test")
+    assert (found.controls, found.states) == ((), ())
+    assert abs(found.now - connection.server_now()) < timedelta(minutes=1)

@@ -150,6 +150,13 @@ def test_what_was_decided_before_binds_the_gate(
     assert EntryGate(FakeBook(), journal).refusal(row.signal_id, version) == refusal
 
 
+def test_a_refusal_in_the_words_of_another_version_binds_too() -> None:
+    journal = Journal(FakeExecutionStore(), "bot")
+    row = make_execution(state="refused", side="enter_long", reason="a_word_of_another_version")
+    journal.put(row)
+    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, row.version) is Reason.DUPLICATE
+
+
 def test_the_feed_tells_the_databases_time_also_between_answers() -> None:
     rig = Rig()
     rig.feed.refresh(PAIRS)
