@@ -16,7 +16,7 @@ LONGEST_MODULE, LONGEST_TEST_MODULE, LONGEST_FUNCTION = 400, 600, 50
 # Loop bodies of processes: what happens there must not end the process, so it is logged, counted and bounded.
 # The strategy is the edge to Freqtrade, which would swallow the error and trade on.
 MAY_CATCH_EVERYTHING = {
-    "services/src/quantbus_services/ingestion/poller.py",
+    "services/src/quantbus_services/ingestion/outcome.py",
     "services/src/quantbus_services/monitor/runner.py",
     "research/src/quantbus_research/worker/main.py",
     "executor/user_data/strategies/ExternalSignalStrategy.py",

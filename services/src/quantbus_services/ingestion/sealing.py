@@ -15,6 +15,7 @@ from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.mongo.block_sealer import SealReport
 from quantbus_contracts.mongo.block_spans import SETTLING
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.outcome import outcome
 from quantbus_services.ingestion.series import Series
 
 __all__ = ["DailySealing", "seal"]
@@ -71,10 +72,9 @@ class DailySealing:
         while True:
             await self._sleep_until(due)
             for series in self._series:
-                try:
-                    await seal(self._sealer, series)
-                except Exception as error:  # noqa: BLE001  # a loop body: blocks are no reason to stop ingesting
-                    _log.error("not_sealed", series=str(series), error=str(error), exc_info=error)
+                ended = await outcome(seal(self._sealer, series))
+                if isinstance(ended, Exception):  # blocks are no reason to stop ingesting
+                    _log.error("not_sealed", series=str(series), error=str(ended), exc_info=ended)
             due = next_sealing(self._now())
 
     async def _sleep_until(self, due: datetime) -> None:

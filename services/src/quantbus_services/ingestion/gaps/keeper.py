@@ -10,6 +10,7 @@ from quantbus_contracts.errors import BusError
 from quantbus_contracts.schema import BROKEN_GAPS, Gap
 from quantbus_services.ingestion.gaps.ports import GapLedger
 from quantbus_services.ingestion.gaps.repair import GapRepairer
+from quantbus_services.ingestion.outcome import outcome
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.venue.gate import Held
 
@@ -56,12 +57,11 @@ class GapKeeper:
     async def run(self) -> None:
         """Make a round every so often until cancelled; a bus that is away is waited for."""
         while True:
-            try:
-                await self.round()
-            except BusError as error:
-                _log.warning("gap_round_failed", error=str(error))
-            except Exception as error:  # noqa: BLE001  # a loop body: a gap is no reason to stop ingesting
-                _log.error("gap_round_failed", error=str(error), exc_info=error)
+            ended = await outcome(self.round())
+            if isinstance(ended, BusError):
+                _log.warning("gap_round_failed", error=str(ended))
+            elif isinstance(ended, Exception):  # a gap is no reason to stop ingesting
+                _log.error("gap_round_failed", error=str(ended), exc_info=ended)
             await self._sleep(self._every_seconds)
 
     async def round(self) -> None:

@@ -20,6 +20,7 @@ from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.live.bar_clock import BarClock
 from quantbus_services.ingestion.live.following import Beside, Desk, Follower
 from quantbus_services.ingestion.metrics import IngestionMetrics
+from quantbus_services.ingestion.outcome import outcome
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue.clock import VenueClock
@@ -154,23 +155,21 @@ class Poller:
     async def _hear(self, stream: Stream) -> None:
         """Listen to the stream, and to it again if it ends; a stream must never cost more than its earliness."""
         while True:
-            try:
-                await stream.run(self._opened)
-            except Exception as error:  # noqa: BLE001  # a loop body: log, count, rest
+            ended = await outcome(stream.run(self._opened))
+            if isinstance(ended, Exception):
                 _raise_if_cancelled()
-                self._metrics.stream_error(type(error).__name__)
-                _log.error("stream_failed", error=str(error), exc_info=error)
+                self._metrics.stream_error(type(ended).__name__)
+                _log.error("stream_failed", error=str(ended), exc_info=ended)
             await self._sleep(_LONGEST_REST_SECONDS)
 
     async def _keep(self, desk: Desk) -> None:
         """Bring one series up whenever it is due."""
         while True:
             desk.due.clear()
-            try:
-                is_current = await self._follower.bring_up(desk)
-            except Exception as error:  # noqa: BLE001  # a loop body: log, count, give up after N
+            is_current = await outcome(self._follower.bring_up(desk))
+            if isinstance(is_current, Exception):
                 _raise_if_cancelled()
-                await self._sleep(await self._failed(desk, error))
+                await self._sleep(await self._failed(desk, is_current))
                 continue
             desk.failures = 0
             desk.late = 0 if is_current else desk.late + 1
