@@ -92,7 +92,11 @@ def test_a_bucket_does_not_depend_on_what_else_is_resampled(given_bars: Any, cut
 
 
 def test_volumes_add_up_as_decimal_numbers() -> None:
-    made = resample(bars(list(range(5)), [(1.0, 1.0, 1.0, 1.0, share) for share in (0.1, 0.1, 0.2, 0.2, 0.2)]), MINUTE, FIVE)
+    made = resample(
+        bars(list(range(5)), [(1.0, 1.0, 1.0, 1.0, share) for share in (0.1, 0.1, 0.2, 0.2, 0.2)]),
+        MINUTE,
+        FIVE,
+    )
     assert made.columns["volume"].tolist() == [0.8]
 
 

@@ -13,7 +13,7 @@ from quantbus_executor.botconfig import ApiServer, DryRun, dry_run_config, venue
 from quantbus_executor.botfile import read_config
 from quantbus_executor.cli import app
 from quantbus_executor.settings import ExecutorSettings
-from quantbus_services.paper_exchange.urls import ccxt_config
+from quantbus_services.paper_exchange.binance.urls import ccxt_config
 
 SHIPPED = Path(__file__).resolve().parents[3] / "executor/user_data/config.dryrun.json"
 URL = "http://127.0.0.1:8765"

@@ -15,7 +15,16 @@ from quantbus_contracts.collections.turns import TURNS
 
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
-COLLECTIONS: tuple[CollectionSpec, ...] = (*MARKET, *BLOCKS, *OBSERVATIONS, *INSTRUMENTS, *GAPS, *SIGNALS, *TURNS, *TRADING)
+COLLECTIONS: tuple[CollectionSpec, ...] = (
+    *MARKET,
+    *BLOCKS,
+    *OBSERVATIONS,
+    *INSTRUMENTS,
+    *GAPS,
+    *SIGNALS,
+    *TURNS,
+    *TRADING,
+)
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}
 

@@ -11,7 +11,8 @@ from pymongo.errors import OperationFailure
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Database, Party, candle_collection
 from quantbus_contracts.errors import ConfigError
-from quantbus_contracts.mongo.client import Connection, translated_errors
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.steps import Row
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 
@@ -188,11 +189,7 @@ def roles_table(specs: Iterable[CollectionSpec] = COLLECTIONS) -> str:
     lines = ["| collection | " + " | ".join(ROLES) + " |", "|---|" + "---|" * len(ROLES)]
     rows: dict[str, list[str]] = {}
     for spec in specs:
-        name = (
-            "`crypto_market`, `crypto_market_<timeframe>`"
-            if spec.name in _CANDLES
-            else f"`{spec.name}`"
-        )
+        name = "`crypto_market`, `crypto_market_<timeframe>`" if spec.name in _CANDLES else f"`{spec.name}`"
         held = [collection_actions(role, spec) for role in ROLES]
         rows[name] = ["".join(letter for action, letter in letters.items() if action in may) for may in held]
     lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]

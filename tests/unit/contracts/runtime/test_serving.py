@@ -72,7 +72,9 @@ async def test_a_request_under_way_is_answered_before_the_end() -> None:
 def test_a_taken_port_is_explained() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=rf"127.0.0.1:{port}, found that another program listens there; choose"):
+        with pytest.raises(
+            ConfigError, match=rf"127.0.0.1:{port}, found that another program listens there; choose"
+        ):
             listen("127.0.0.1", port)
 
 
