@@ -1,6 +1,7 @@
 """Every command of the installed product shows how it is used, in words that a terminal of 80 columns can show."""
 
-import click
+from typing import Any
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 from quantbus_contracts.cli.root import build
 
 
-def _commands(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def _commands(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     below = getattr(command, "commands", None)
     if below is None:
         return [path]
