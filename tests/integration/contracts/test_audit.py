@@ -280,6 +280,7 @@ def test_verification_holds_while_others_publish(mongo_settings: MongoSettings) 
     connection.close()
 
 
+@pytest.mark.proof
 def test_a_publisher_killed_at_any_point_leaves_rows_and_audit_as_one(
     mongo_settings: MongoSettings, connection: Connection
 ) -> None:

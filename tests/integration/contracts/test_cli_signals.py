@@ -397,6 +397,7 @@ class TestTail:
         yield settings
         stop_server(home)
 
+    @pytest.mark.proof
     def test_a_killed_server_costs_no_signal_and_shows_none_twice(
         self, own: MongoSettings, tmp_path: Path
     ) -> None:

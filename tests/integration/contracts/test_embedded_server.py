@@ -81,6 +81,7 @@ def test_a_restarted_server_is_found_at_the_same_address(home: Path) -> None:
     assert start_server(home).uri == first.uri
 
 
+@pytest.mark.proof
 def test_data_survives_a_restart_on_another_port(home: Path) -> None:
     first = start_server(home)
     settings = MongoSettings(home=home)

@@ -196,6 +196,7 @@ def test_a_bus_that_never_answered_is_an_error_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kills", [3])
+@pytest.mark.proof
 def test_killing_the_server_loses_nothing_and_repeats_nothing(own_home: Path, kills: int) -> None:
     """The server comes back, perhaps at another port; the publisher goes on until all is acknowledged."""
     settings = MongoSettings(home=own_home)

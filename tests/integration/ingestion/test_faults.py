@@ -15,7 +15,7 @@ from tests.integration.ingestion.faulty import (
     open_ingestion,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
 
 START = datetime(2026, 1, 5, 12, 0, 20, tzinfo=UTC)
 WHOLE = "test_the_series_is_whole_after_the_fault"

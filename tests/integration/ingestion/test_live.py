@@ -81,6 +81,7 @@ def test_a_backfill_seals_the_days_that_are_over(
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.proof
 def test_backfill_then_live_keep_the_series_whole_and_current(
     mongo_settings: MongoSettings, connection: Connection, running: list[Running], tmp_path: Path
 ) -> None:

@@ -249,6 +249,7 @@ def metrics_of(port: int) -> str:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.proof
 def test_a_loop_publishes_each_bar_soon_after_it_arrives_and_stops_when_told(
     connection: Connection, desk: Desk
 ) -> None:
