@@ -73,11 +73,14 @@ class Desk:
         self.holes = {moment: when for moment, when in noticed.items() if arrived - when <= patience}
 
     def first_wanted(self, target: datetime, reread_bars: int) -> datetime:
-        """Return where to read from so as to bring up the bar ``target``: what is to be read again, and holes."""
+        """Return where to read from so as to bring up the bar ``target``: what is to be read again, and holes.
+
+        Every bar is read ``reread_bars`` times, also those that came right before an outage.
+        """
         step = self.series.timeframe.delta
         begins = [target - (reread_bars - 1) * step, *list(self.holes)[:1]]
         if self.newest is not None:
-            begins.append(self.newest + step)
+            begins.append(self.newest - (reread_bars - 2) * step)
         return min(begins)
 
 
@@ -137,17 +140,27 @@ class Follower:
         timeframe = series.timeframe
         end = timeframe.last_closed(self._clock.now(), self._grace) + timeframe.delta
         start = end - max(timedelta(days=self._settings.history_days), timeframe.delta)
+        stood = await self._reader.last_open_time(series.instrument.symbol, timeframe)
         report, absent = CandleReport(), 0
         for piece in pieces(start, end, timeframe, _CATCH_UP_BARS):
             filled = await self._backfiller.fill(series, piece.start, piece.end)
             report, absent = report + filled.report, absent + filled.absent
             self._on_report(filled.report)
+        if stood is not None:
+            report += await self._look_again(series, min(stood + timeframe.delta, end))
         _log.info("caught_up", series=str(series), absent=absent, **report.as_dict())
         if self._beside is not None:
             await self._beside.stored(series, start, end)
         newest = await self._reader.last_open_time(series.instrument.symbol, timeframe)
         # A bar from ahead of the venue's present, which another clock let in, is no reason to wait for its time.
         self._note(desk, min(newest, end - timeframe.delta) if newest else start - timeframe.delta)
+
+    async def _look_again(self, series: Series, end: datetime) -> CandleReport:
+        """Read the bars before ``end`` again: whoever stored them may have ended before it could."""
+        start = end - max(1, self._settings.reread_bars - 1) * series.timeframe.delta
+        copied = await self._backfiller.refresh(series, start, end)
+        self._on_report(copied.report)
+        return copied.report
 
     async def _follow(self, desk: Desk) -> bool:
         """Read the last bars again, and again until the one that just closed is there or patience ends."""
