@@ -23,7 +23,7 @@ def run_machine(connection: Connection, given: settings) -> Rig:
 
 
 IN_CI = settings(
-    max_examples=8,
+    max_examples=10,
     stateful_step_count=50,
     derandomize=True,
     database=None,
