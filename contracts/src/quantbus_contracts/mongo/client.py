@@ -231,7 +231,8 @@ class Connection:
 
     def close(self) -> None:
         """Close the sockets."""
-        self.client.close()
+        with pymongo.timeout(_ABORT_SECONDS):  # it says goodbye to a server that may be gone
+            self.client.close()
 
 
 class AsyncConnection:
@@ -304,7 +305,8 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Close the sockets."""
-        await self.client.close()
+        with pymongo.timeout(_ABORT_SECONDS):  # it says goodbye to a server that may be gone
+            await self.client.close()
 
 
 def row_of(document: bytes) -> Row:

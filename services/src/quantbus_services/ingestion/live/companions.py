@@ -24,6 +24,7 @@ from quantbus_services.ingestion.fallbacks import matched, parse_fallback
 from quantbus_services.ingestion.gaps import GapKeeper, GapRepairer, GapRules, GapWatch
 from quantbus_services.ingestion.gaps.keeper import told
 from quantbus_services.ingestion.gaps.metrics import GapMetrics
+from quantbus_services.ingestion.outcome import end_all
 from quantbus_services.ingestion.sealing import DailySealing
 from quantbus_services.ingestion.second_source import ComparingWriter, StandIn, Substitute, Tolerance
 from quantbus_services.ingestion.series import Series, is_derivative_name
@@ -151,10 +152,12 @@ async def beside_live(
         async with asyncio.TaskGroup() as group:
             sealer = AsyncBlockSealer(connection, bars_at_once=_SEALED_AT_ONCE)
             sealing = DailySealing(series, sealer, now=clock.now, sleep=sleep)
-            doings = [group.create_task(keeper.run()), group.create_task(sealing.run())]
+            doings: list[asyncio.Task[object]] = [
+                group.create_task(keeper.run()),
+                group.create_task(sealing.run()),
+            ]
             yield LiveParts(first, companions)
-            for doing in doings:
-                doing.cancel()
+            await end_all(doings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.live.bar_clock import BarClock
 from quantbus_services.ingestion.live.following import Beside, Desk, Follower
 from quantbus_services.ingestion.metrics import IngestionMetrics
-from quantbus_services.ingestion.outcome import outcome
+from quantbus_services.ingestion.outcome import end_all, outcome
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue.clock import VenueClock
@@ -32,7 +32,6 @@ _LONGEST_REST_SECONDS = 30.0
 _SHORTEST_REST_SECONDS = 0.005
 _FIRST_LATE_SECONDS = 60.0  # between two turns for a bar that has closed and does not come
 _LONGEST_LATE_SECONDS = 3600.0
-_ASK_AGAIN_SECONDS = 0.25
 _LONGEST_SLEEP_SECONDS = 10.0  # after which the clock is looked at, should it have been moved
 _CLOCK_LOOK_SECONDS = 5.0  # how often to ask whether the clocks should be compared
 _HINT_LEAD = timedelta(seconds=5)  # by which a stream may be ahead of what we take for the venue's time
@@ -128,7 +127,7 @@ class Poller:
             for task in done:
                 await task  # of all tasks only giving up ends by itself; another that ends has failed
         finally:
-            await _end(tasks)
+            await end_all(tasks)
         return 1
 
     async def _ring(self) -> None:
@@ -157,7 +156,6 @@ class Poller:
         while True:
             ended = await outcome(stream.run(self._opened))
             if isinstance(ended, Exception):
-                _raise_if_cancelled()
                 self._metrics.stream_error(type(ended).__name__)
                 _log.error("stream_failed", error=str(ended), exc_info=ended)
             await self._sleep(_LONGEST_REST_SECONDS)
@@ -168,7 +166,6 @@ class Poller:
             desk.due.clear()
             is_current = await outcome(self._follower.bring_up(desk))
             if isinstance(is_current, Exception):
-                _raise_if_cancelled()
                 await self._sleep(await self._failed(desk, is_current))
                 continue
             desk.failures = 0
@@ -254,20 +251,3 @@ class Poller:
     @property
     def _grace(self) -> timedelta:
         return timedelta(seconds=self._settings.grace_seconds)
-
-
-def _raise_if_cancelled() -> None:
-    """End a task that was asked to, though what it waited for made another error of the cancellation."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-async def _end(tasks: Sequence[asyncio.Task[object]]) -> None:
-    """Cancel tasks until all have ended: a library that swallows a cancellation is asked again."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=_ASK_AGAIN_SECONDS)
-    await asyncio.gather(*tasks, return_exceptions=True)
