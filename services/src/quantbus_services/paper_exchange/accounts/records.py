@@ -3,6 +3,7 @@
 Amounts are exact decimals: sums of what was paid and what was received never drift.
 """
 
+from abc import abstractmethod
 from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -67,9 +68,9 @@ class Record(BaseModel):
     kind: ClassVar[str]
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """Return the key among the rows of this kind."""
-        raise NotImplementedError
 
 
 class ApiKey(Record):
