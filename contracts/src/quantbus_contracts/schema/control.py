@@ -1,12 +1,12 @@
 """A standing order of an operator or a watchdog to bots: block, halt or flatten, for one scope."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from quantbus_contracts.schema._base import Document, Identifier, Pair, UtcMoment
+from quantbus_contracts.schema._base import Identifier, Pair
+from quantbus_contracts.schema._standing import Standing
 
 __all__ = ["Control", "ControlKind", "Scope"]
 
@@ -47,7 +47,7 @@ class ControlKind(StrEnum):
         return list(ControlKind).index(self)
 
 
-class Control(Document):
+class Control(Standing):
     """One control; ``source`` is who set it, and only the same source lifts it.
 
     ``at`` and ``expires_at`` are the database's clock. A lifted control is one that expired when it was lifted.
@@ -56,29 +56,12 @@ class Control(Document):
     scope: Scope
     source: Identifier
     kind: ControlKind
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-    at: UtcMoment
-    expires_at: UtcMoment | None = None
-    by: Annotated[str, Field(min_length=1, max_length=128)]
     lifted_by: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.expires_at is not None and self.expires_at < self.at:
-            raise ValueError(
-                f"expires_at: expected a time not before {self.at.isoformat()}, "
-                f"found {self.expires_at.isoformat()}"
-            )
-        return self
 
     @property
     def key(self) -> tuple[str, str]:
         """What makes the row unique: scope and source."""
         return self.scope, self.source
-
-    def is_active(self, now: datetime) -> bool:
-        """Tell whether it counts at ``now`` (the database's clock)."""
-        return self.expires_at is None or self.expires_at > now
 
     def concerns(self, *, strategy_id: str | None, pair: str | None, consumer_id: str | None) -> bool:
         """Tell whether it is about this strategy, pair or consumer; None means that there is none to speak of."""

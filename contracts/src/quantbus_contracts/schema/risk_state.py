@@ -1,12 +1,12 @@
 """How risky a strategy, or one of its pairs, is thought to be, and what that does to its entries."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from quantbus_contracts.schema._base import Document, Identifier, Pair, UtcMoment
+from quantbus_contracts.schema._base import Identifier, Pair
+from quantbus_contracts.schema._standing import Standing
 
 __all__ = ["EVERY_PAIR", "RiskLevel", "RiskState"]
 
@@ -40,7 +40,7 @@ class RiskLevel(StrEnum):
         return list(RiskLevel).index(self)
 
 
-class RiskState(Document):
+class RiskState(Standing):
     """One row of ``risk_state``: a judgement with its reason and evidence, and its effect on entries.
 
     ``at`` and ``expires_at`` are the database's clock. A cleared row is one that expired when it was cleared.
@@ -53,22 +53,9 @@ class RiskState(Document):
     stake_scale: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Which share of the usual stake an entry gets; 0 denies entries."""
     block_entries: bool = False
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
     evidence: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     """Where to look it up: the id of a run, a report, a finding."""
-    at: UtcMoment
-    expires_at: UtcMoment | None = None
-    by: Annotated[str, Field(min_length=1, max_length=128)]
     cleared_by: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.expires_at is not None and self.expires_at < self.at:
-            raise ValueError(
-                f"expires_at: expected a time not before {self.at.isoformat()}, "
-                f"found {self.expires_at.isoformat()}"
-            )
-        return self
 
     @property
     def key(self) -> tuple[str, str]:
@@ -79,10 +66,6 @@ class RiskState(Document):
     def denies_entries(self) -> bool:
         """Whether nothing may be entered."""
         return self.block_entries or self.level is RiskLevel.CRIT or self.stake_scale == 0.0
-
-    def is_active(self, now: datetime) -> bool:
-        """Tell whether it counts at ``now`` (the database's clock)."""
-        return self.expires_at is None or self.expires_at > now
 
     def concerns(self, strategy_id: str, pair: str) -> bool:
         """Tell whether it is about this pair of this strategy."""
