@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from quantbus_executor.columns import mark_no_exits
+    from quantbus_executor.acting.columns import mark_no_exits
     from quantbus_executor.guard import fails_to
     from quantbus_executor.session import FOLLOWING
 
@@ -17,7 +17,7 @@ __all__ = ["FOLLOWING", "fails_to", "mark_no_exits"]
 _HOMES = {
     "FOLLOWING": "quantbus_executor.session",
     "fails_to": "quantbus_executor.guard",
-    "mark_no_exits": "quantbus_executor.columns",
+    "mark_no_exits": "quantbus_executor.acting.columns",
 }
 
 

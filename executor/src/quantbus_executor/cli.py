@@ -64,8 +64,8 @@ def config(
       quantbus executor config --venue-url http://127.0.0.1:8765 --pairs BTC/USDT --api-port 8080 --out bot.json
       freqtrade trade --userdir executor/user_data --config bot.json
     """
-    from quantbus_executor.botconfig import DryRun, dry_run_config
-    from quantbus_executor.botfile import api_server, read_config, shipped_config, told, write_config
+    from quantbus_executor.configs.dry_run import DryRun, dry_run_config
+    from quantbus_executor.configs.files import api_server, read_config, shipped_config, told, write_config
 
     run = DryRun(
         database=db,

@@ -14,16 +14,16 @@ from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.restraints import RestraintReader
 from quantbus_contracts.mongo.signal_reader import SignalReader
-from quantbus_executor.book import TradeBook
-from quantbus_executor.bookkeeping import Bookkeeper
-from quantbus_executor.feed import SignalFeed
+from quantbus_executor.acting.gate import EntryGate
 from quantbus_executor.follower import SignalFollower
-from quantbus_executor.gate import EntryGate
+from quantbus_executor.hearing.feed import SignalFeed
+from quantbus_executor.hearing.patience import Patience
+from quantbus_executor.hearing.restraints import Restraints
 from quantbus_executor.heartbeat import Pulse
-from quantbus_executor.journal import open_journal
-from quantbus_executor.patience import Patience
-from quantbus_executor.restraints import Restraints
+from quantbus_executor.ledger.bookkeeping import Bookkeeper
+from quantbus_executor.ledger.journal import open_journal
 from quantbus_executor.settings import ExecutorSettings
+from quantbus_executor.trades.book import TradeBook
 
 __all__ = ["FOLLOWING", "Session", "build_follower"]
 

@@ -21,7 +21,7 @@ from quantbus_contracts.policy import (
 )
 from quantbus_contracts.runtime.settings import MongoSettings, check_environment, load_settings
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_executor.restraints import RestraintSettings
+from quantbus_executor.hearing.restraints import RestraintSettings
 
 __all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings"]
 

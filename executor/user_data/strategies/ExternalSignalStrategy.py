@@ -77,7 +77,7 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """Mark the last row if the newest signal is to be entered now."""
-        return FOLLOWING.follower.mark_entry(dataframe, metadata["pair"])
+        return FOLLOWING.follower.entries.mark(dataframe, metadata["pair"])
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """Mark nothing: see `custom_exit`."""
@@ -99,7 +99,9 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
     ) -> float:
         """Stake what the signal asks for; 0 is no trade."""
         capital = self.wallets.get_total_stake_amount()
-        return FOLLOWING.follower.stake(pair, entry_tag, proposed_stake, capital, max_stake, min_stake)
+        return FOLLOWING.follower.entries.stake(
+            pair, entry_tag, proposed_stake, capital, max_stake, min_stake
+        )
 
     @fails_to(False)
     def confirm_trade_entry(
@@ -115,7 +117,7 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
         **kwargs: object,
     ) -> bool:
         """Check everything again; any error is a no."""
-        return FOLLOWING.follower.confirm_entry(pair, entry_tag, side)
+        return FOLLOWING.follower.entries.confirm(pair, entry_tag, side)
 
     def custom_exit(
         self,
@@ -127,7 +129,7 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
         **kwargs: object,
     ) -> str | None:
         """Decide about leaving, every loop, with or without a new candle."""
-        return FOLLOWING.follower.exit_reason(trade)
+        return FOLLOWING.follower.exits.reason(trade)
 
     def order_filled(
         self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: object

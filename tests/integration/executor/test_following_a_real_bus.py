@@ -72,7 +72,7 @@ def row_of(connection: Connection, of: Signal) -> Execution:
 
 def open_trade(follower: SignalFollower, book: FakeBook, of: Signal) -> FakeTrade:
     now = datetime.now(UTC)
-    assert follower.confirm_entry(of.pair, of.signal_id, "long")
+    assert follower.entries.confirm(of.pair, of.signal_id, "long")
     order = FakeOrder("order-1", "buy", of.signal_id, now, safe_price=101.0, order_filled_utc=now)
     trade = FakeTrade(1, of.pair, of.signal_id, now, orders=[order])
     book.trades.append(trade)
@@ -94,7 +94,7 @@ def test_a_round_trip_stands_in_the_ledger_of_the_real_bus(
 
     leave = publish(connection, "BTC/USDT", "exit_long")
     follower.on_loop(PAIRS)
-    tag = follower.exit_reason(trade)
+    tag = follower.exits.reason(trade)
     assert tag == f"exit_signal:{leave.signal_id}"
     follower.on_loop(PAIRS)
     assert row_of(connection, leave).state == "accepted"
@@ -165,9 +165,9 @@ def test_a_malformed_row_trades_not_and_hides_no_other_pair(
     database["crypto_signals"].delete_one({"_id": row["_id"]})
     database["crypto_signals"].insert_one({**row, "_id": "poison", **poison})
     follower.on_loop(PAIRS)
-    assert follower.confirm_entry("ETH/USDT", good.signal_id, "long")
+    assert follower.entries.confirm("ETH/USDT", good.signal_id, "long")
     for tag in (row["_id"], "poison"):
-        assert not follower.confirm_entry("BTC/USDT", tag, "long")
+        assert not follower.entries.confirm("BTC/USDT", tag, "long")
 
 
 def test_signals_are_read_from_the_collection_that_the_settings_name(
@@ -181,7 +181,7 @@ def test_signals_are_read_from_the_collection_that_the_settings_name(
     )
     follower = build_follower(settings_of(mongo_settings, "signals_of_theirs"), reading, book, SystemClock())
     follower.on_loop(PAIRS)
-    assert follower.confirm_entry("BTC/USDT", theirs.signal_id, "long")
+    assert follower.entries.confirm("BTC/USDT", theirs.signal_id, "long")
     reading.close()
 
 
@@ -291,13 +291,13 @@ def test_a_bus_that_hangs_holds_the_loop_up_for_one_time_out_only(
     for _ in range(3):
         start = time.monotonic()
         follower.on_loop(PAIRS)
-        assert not follower.confirm_entry("BTC/USDT", wanted.signal_id, "long")
-        assert (follower.exit_reason(trade) or "").endswith(leave.signal_id)
+        assert not follower.entries.confirm("BTC/USDT", wanted.signal_id, "long")
+        assert (follower.exits.reason(trade) or "").endswith(leave.signal_id)
         durations.append(time.monotonic() - start)
     assert max(durations) < 1.0
     os.kill(own_server.pid, signal.SIGCONT)
     deadline = time.monotonic() + 20
     follower.on_loop(PAIRS)
-    while not follower.confirm_entry("BTC/USDT", wanted.signal_id, "long"):
+    while not follower.entries.confirm("BTC/USDT", wanted.signal_id, "long"):
         assert time.monotonic() < deadline
         follower.on_loop(PAIRS)

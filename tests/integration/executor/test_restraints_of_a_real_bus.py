@@ -21,7 +21,7 @@ from quantbus_contracts.schema import Signal, Strategy
 from quantbus_contracts.testing import make_signal
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.follower import SignalFollower
-from quantbus_executor.restraints import RestraintSettings
+from quantbus_executor.hearing.restraints import RestraintSettings
 from quantbus_executor.session import build_follower
 from quantbus_executor.settings import ExecutorSettings
 from tests.fixtures.command import Run
@@ -90,12 +90,12 @@ def test_a_risk_row_of_the_command_denies_one_pair_until_it_is_cleared(
     btc, eth = publish(connection, "BTC/USDT"), publish(connection, "ETH/USDT")
     follower.on_loop(PAIRS)
     assert fate(connection, btc) == ("seen", "denied_by_risk")
-    assert not follower.confirm_entry("BTC/USDT", btc.signal_id, "long")
-    assert follower.confirm_entry("ETH/USDT", eth.signal_id, "long")
+    assert not follower.entries.confirm("BTC/USDT", btc.signal_id, "long")
+    assert follower.entries.confirm("ETH/USDT", eth.signal_id, "long")
     assert quantbus("risk", "clear", "test", "--pair", "BTC/USDT").code == 0
     follower.on_loop(PAIRS)
     assert fate(connection, btc) == ("seen", None)
-    assert follower.confirm_entry("BTC/USDT", btc.signal_id, "long")
+    assert follower.entries.confirm("BTC/USDT", btc.signal_id, "long")
 
 
 def test_the_stake_follows_the_row_of_the_whole_strategy(
@@ -105,7 +105,7 @@ def test_the_stake_follows_the_row_of_the_whole_strategy(
     assert quantbus(*row, "--for", "1h").code == 0
     signal = publish(connection, "BTC/USDT")
     follower.on_loop(PAIRS)
-    assert follower.stake("BTC/USDT", signal.signal_id, 100.0, 1_000.0, 1_000.0, 5.0) == 25.0
+    assert follower.entries.stake("BTC/USDT", signal.signal_id, 100.0, 1_000.0, 1_000.0, 5.0) == 25.0
 
 
 def test_a_block_of_the_command_denies_and_a_flatten_leaves(
@@ -117,13 +117,13 @@ def test_a_block_of_the_command_denies_and_a_flatten_leaves(
     assert fate(connection, signal) == ("seen", "blocked")
     trade = FakeTrade(1, "ETH/USDT", None, datetime.now(UTC))
     book.trades.append(trade)
-    assert follower.exit_reason(trade) is None
+    assert follower.exits.reason(trade) is None
     assert quantbus("controls", "flatten", "--scope", "pair:ETH/USDT", "--reason", "delisting").code == 0
     follower.on_loop(PAIRS)
-    assert follower.exit_reason(trade) == "flatten"
+    assert follower.exits.reason(trade) == "flatten"
     assert quantbus("controls", "resume", "--scope", "consumer:bot").code == 0
     follower.on_loop(PAIRS)
-    assert follower.confirm_entry("BTC/USDT", signal.signal_id, "long")
+    assert follower.entries.confirm("BTC/USDT", signal.signal_id, "long")
 
 
 def test_every_reason_of_a_restraint_is_taken_by_the_validator_of_the_ledger(
@@ -184,8 +184,8 @@ def test_on_a_slow_bus_a_loop_takes_no_longer_and_both_are_heard_in_turn(
             start = time.monotonic()
             follower.on_loop(PAIRS)
             longest = max(longest, time.monotonic() - start)
-            heard_exit = heard_exit or (follower.exit_reason(trade) or "").endswith(leave.signal_id)
-            heard_block = heard_block or not follower.confirm_entry("BTC/USDT", "force_entry", "long")
+            heard_exit = heard_exit or (follower.exits.reason(trade) or "").endswith(leave.signal_id)
+            heard_block = heard_block or not follower.entries.confirm("BTC/USDT", "force_entry", "long")
         assert longest < 3.0, "4.5 questions at most, and what a busy machine adds"
 
 

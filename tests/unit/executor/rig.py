@@ -22,14 +22,14 @@ from quantbus_contracts.testing import (
     make_signal,
 )
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_executor.bookkeeping import Bookkeeper
-from quantbus_executor.feed import SignalFeed
+from quantbus_executor.acting.gate import EntryGate
 from quantbus_executor.follower import SignalFollower
-from quantbus_executor.gate import EntryGate
+from quantbus_executor.hearing.feed import SignalFeed
+from quantbus_executor.hearing.patience import Patience
+from quantbus_executor.hearing.restraints import Restraints, RestraintSettings
 from quantbus_executor.heartbeat import Pulse
-from quantbus_executor.journal import Journal
-from quantbus_executor.patience import Patience
-from quantbus_executor.restraints import Restraints, RestraintSettings
+from quantbus_executor.ledger.bookkeeping import Bookkeeper
+from quantbus_executor.ledger.journal import Journal
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -211,16 +211,16 @@ class Rig:
         self.follower.on_fill(trade, order)
 
     def _maybe_enter(self, pair: str) -> None:
-        last = self.follower.mark_entry(pd.DataFrame({"close": [1.0, 2.0]}), pair).iloc[-1]
+        last = self.follower.entries.mark(pd.DataFrame({"close": [1.0, 2.0]}), pair).iloc[-1]
         side = "long" if last["enter_long"] else "short" if last["enter_short"] else None
         if side is None:
             return
         tag = str(last["enter_tag"])
-        stake = self.follower.stake(pair, tag, 100.0, 1_000.0, 1_000.0, self.minimum)
+        stake = self.follower.entries.stake(pair, tag, 100.0, 1_000.0, 1_000.0, self.minimum)
         if not stake:
             return
         self.stakes.append(stake)
-        if self.follower.confirm_entry(pair, tag, side) and self.places_orders:
+        if self.follower.entries.confirm(pair, tag, side) and self.places_orders:
             self.open_trade(pair, tag, side)
 
     def open_trade(self, pair: str, tag: str | None, side: str = "long") -> FakeTrade:
@@ -238,7 +238,7 @@ class Rig:
         return trade
 
     def _maybe_exit(self, trade: FakeTrade) -> None:
-        reason = self.follower.exit_reason(trade)
+        reason = self.follower.exits.reason(trade)
         if reason is None or not self.places_orders:
             return
         side = "buy" if trade.is_short else "sell"

@@ -6,7 +6,7 @@ import pytest
 
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_contracts.testing import make_execution, make_signal
-from quantbus_executor.settlement import settled, slippage
+from quantbus_executor.ledger.settlement import settled, slippage
 from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, FakeOrder, FakeTrade, Rig
 
 

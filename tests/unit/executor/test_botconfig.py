@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_executor.botconfig import ApiServer, DryRun, dry_run_config, venue_addresses
-from quantbus_executor.botfile import read_config
 from quantbus_executor.cli import app
+from quantbus_executor.configs.dry_run import ApiServer, DryRun, dry_run_config, venue_addresses
+from quantbus_executor.configs.files import read_config
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_services.paper_exchange.binance.urls import ccxt_config
 

@@ -93,7 +93,7 @@ def test_a_trade_that_came_between_the_mark_and_the_order_stops_the_entry(rig: R
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
     rig.open_trade("ETH/USDT", signal.signal_id)
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
 
 
 def test_an_accepted_entry_is_not_accepted_again_while_its_order_is_on_its_way(rig: Rig) -> None:
@@ -102,10 +102,10 @@ def test_an_accepted_entry_is_not_accepted_again_while_its_order_is_on_its_way(r
     rig.loop()
     rig.loop()
     assert rig.fate(signal) == ("accepted", None)
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
     rig.publish(score=0.9, ts=signal.signal.ts)
     rig.loop()
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
 
 
 def test_an_exit_closes_the_trade_and_is_noted_as_filled(rig: Rig) -> None:
@@ -173,7 +173,7 @@ def test_a_bus_that_dies_between_the_mark_and_the_order_stops_the_entry(rig: Rig
     rig.follower.on_loop(PAIRS)
     rig.bus.down = True
     rig.feed.refresh(PAIRS)
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
     assert rig.fate(signal) == ("seen", "bus_down")
 
 
@@ -182,7 +182,7 @@ def test_an_answer_that_has_grown_old_stops_the_entry(rig: Rig) -> None:
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
     rig.clock.advance(timedelta(seconds=31))
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
     assert rig.fate(signal) == ("seen", "bus_down")
 
 
@@ -191,7 +191,7 @@ def test_a_signal_that_ends_between_the_mark_and_the_order_is_refused(rig: Rig) 
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
     rig.clock.advance(5 * SECOND)
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
     rig.loop()
     assert rig.fate(signal) == ("refused", "expired")
 
@@ -340,7 +340,7 @@ def test_a_stake_that_is_no_number_opens_nothing(rig: Rig) -> None:
     signal = rig.publish()
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
-    assert rig.follower.stake(PAIR, signal.signal_id, float("nan"), 1_000.0, 1_000.0) == 0.0
+    assert rig.follower.entries.stake(PAIR, signal.signal_id, float("nan"), 1_000.0, 1_000.0) == 0.0
     assert rig.fate(signal) == ("seen", "stake_invalid")
 
 
@@ -348,15 +348,15 @@ def test_a_weight_stakes_its_share(rig: Rig) -> None:
     signal = rig.publish(None, weight=0.3)
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
-    assert rig.follower.stake(PAIR, signal.signal_id, 100.0, 1_000.0, 900.0) == 300.0
+    assert rig.follower.entries.stake(PAIR, signal.signal_id, 100.0, 1_000.0, 900.0) == 300.0
 
 
 def test_a_person_may_enter_but_not_in_the_name_of_a_signal(rig: Rig) -> None:
     signal = rig.publish()
-    assert rig.follower.confirm_entry(PAIR, "force_entry", "long")
-    assert rig.follower.stake(PAIR, "force_entry", 50.0, 1_000.0, 1_000.0) == 50.0
+    assert rig.follower.entries.confirm(PAIR, "force_entry", "long")
+    assert rig.follower.entries.stake(PAIR, "force_entry", 50.0, 1_000.0, 1_000.0) == 50.0
     for tag in (signal.signal_id, "my idea", None):
-        assert not rig.follower.confirm_entry(PAIR, tag, "long")
+        assert not rig.follower.entries.confirm(PAIR, tag, "long")
 
 
 def test_a_trade_of_a_person_is_left_by_a_later_exit(rig: Rig) -> None:
@@ -376,7 +376,7 @@ def test_an_entry_on_the_other_side_than_the_signals_is_refused(rig: Rig) -> Non
     signal = rig.publish()
     rig.clock.advance(SECOND)
     rig.follower.on_loop(PAIRS)
-    assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "short")
+    assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "short")
 
 
 def test_nothing_is_marked_after_a_loop_without_an_answer(rig: Rig) -> None:
@@ -385,7 +385,7 @@ def test_nothing_is_marked_after_a_loop_without_an_answer(rig: Rig) -> None:
     rig.follower.on_loop(PAIRS)
     rig.bus.down = True
     rig.follower.on_loop(PAIRS)
-    marked = rig.follower.mark_entry(pd.DataFrame({"close": [1.0]}), PAIR)
+    marked = rig.follower.entries.mark(pd.DataFrame({"close": [1.0]}), PAIR)
     assert marked["enter_long"].sum() == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_contracts.testing import FakeExecutionStore, make_execution, make_signal
-from quantbus_executor.journal import Journal
+from quantbus_executor.ledger.journal import Journal
 from tests.unit.executor.rig import MINUTE
 
 

@@ -9,12 +9,12 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import Decision, DecisionKind, Reason, StandingExit
 from quantbus_contracts.testing import FakeExecutionStore, make_execution
 from quantbus_executor import FOLLOWING, fails_to, mark_no_exits
-from quantbus_executor.columns import mark_entry
-from quantbus_executor.gate import EntryGate
-from quantbus_executor.journal import Journal
-from quantbus_executor.positions import EXIT_KEY, Positions
+from quantbus_executor.acting.columns import mark_entry
+from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.ledger.journal import Journal
 from quantbus_executor.session import Session
-from quantbus_executor.tags import entry_tag, exit_tag, signal_of_entry_tag, signal_of_exit_tag
+from quantbus_executor.trades.positions import EXIT_KEY, Positions
+from quantbus_executor.trades.tags import entry_tag, exit_tag, signal_of_entry_tag, signal_of_exit_tag
 from tests.unit.executor.rig import MINUTE, PAIRS, SECOND, FakeBook, FakeTrade, Rig
 
 ID = "0123456789abcdef" * 2

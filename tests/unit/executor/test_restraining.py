@@ -10,8 +10,8 @@ from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, 
 from quantbus_contracts.ports import RestraintSnapshot
 from quantbus_contracts.schema import Control, ControlKind, RiskState
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_executor.restraints import RestraintSettings
-from quantbus_executor.tags import FORCED_ENTRY
+from quantbus_executor.hearing.restraints import RestraintSettings
+from quantbus_executor.trades.tags import FORCED_ENTRY
 from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, Rig
 
 HOUR = timedelta(hours=1)
@@ -88,7 +88,7 @@ class TestControls:
         rig.follower.on_loop(PAIRS)
         put_control(rig, "block")
         rig.follower.on_loop(PAIRS)
-        assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+        assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
 
     def test_a_flatten_leaves_the_position_at_once_and_belongs_to_no_signal(self) -> None:
         rig = Rig(TradingRules(debounce=Debounce(minimum_hold=HOUR)))
@@ -145,10 +145,10 @@ class TestControls:
     def test_an_entry_that_a_person_asks_for_is_refused_too(self) -> None:
         rig = Rig()
         rig.loop()
-        assert rig.follower.confirm_entry(PAIR, FORCED_ENTRY, "long")
+        assert rig.follower.entries.confirm(PAIR, FORCED_ENTRY, "long")
         put_control(rig, "block")
         rig.loop()
-        assert not rig.follower.confirm_entry(PAIR, FORCED_ENTRY, "long")
+        assert not rig.follower.entries.confirm(PAIR, FORCED_ENTRY, "long")
 
     def test_controls_are_ignored_only_where_that_was_chosen(self) -> None:
         rig = Rig(restraints=RestraintSettings(controls=False))
@@ -343,7 +343,7 @@ class TestDebounce:
         rig.follower.on_loop(PAIRS)
         trade = rig.open_trade(PAIR, "someone")
         trade.is_open, trade.close_date_utc = False, rig.clock.now()
-        assert not rig.follower.confirm_entry(PAIR, signal.signal_id, "long")
+        assert not rig.follower.entries.confirm(PAIR, signal.signal_id, "long")
         assert rig.fate(signal) == ("seen", "cool_down")
 
     def test_a_bot_that_was_killed_remembers_through_freqtrades_trades(self) -> None:

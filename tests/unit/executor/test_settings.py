@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
-from quantbus_executor.restraints import RestraintSettings
+from quantbus_executor.hearing.restraints import RestraintSettings
 from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings, _Block
 
 BLOCK = {"strategy_id": "demo", "consumer_id": "bot"}

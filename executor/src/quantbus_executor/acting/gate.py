@@ -1,10 +1,10 @@
 """One entry per signal, ever: no signal opens a second trade, whatever was restarted, revised or published again."""
 
 from quantbus_contracts.policy import Reason
-from quantbus_executor.book import TradeBook
-from quantbus_executor.journal import Journal
-from quantbus_executor.ledger import is_acted_entry, is_final
-from quantbus_executor.tags import entry_tag
+from quantbus_executor.ledger.journal import Journal
+from quantbus_executor.ledger.rows import is_acted_entry, is_final
+from quantbus_executor.trades.book import TradeBook
+from quantbus_executor.trades.tags import entry_tag
 
 __all__ = ["EntryGate"]
 

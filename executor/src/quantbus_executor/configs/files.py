@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_executor.botconfig import ApiServer
+from quantbus_executor.configs.dry_run import ApiServer
 
 __all__ = ["api_server", "read_config", "shipped_config", "told", "write_config"]
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from quantbus_contracts.policy import Circumstances, PastTrade, PositionSide, TradingRules, confidence_of
 from quantbus_contracts.schema import Control, Signal
-from quantbus_executor.book import TradeBook
-from quantbus_executor.feed import SignalFeed
-from quantbus_executor.patience import Stretch
-from quantbus_executor.restraints import Restraints
+from quantbus_executor.hearing.feed import SignalFeed
+from quantbus_executor.hearing.patience import Stretch
+from quantbus_executor.hearing.restraints import Restraints
+from quantbus_executor.trades.book import TradeBook
 
 __all__ = ["Surroundings"]
 

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from quantbus_contracts.policy import Decision, Position, Reason, StandingExit
 from quantbus_contracts.schema import Execution
-from quantbus_executor.book import TradeRecord
-from quantbus_executor.tags import signal_of_entry_tag
+from quantbus_executor.trades.book import TradeRecord
+from quantbus_executor.trades.tags import signal_of_entry_tag
 
 __all__ = ["ENTRY_KEY", "EXIT_KEY", "Positions"]
 

@@ -5,9 +5,9 @@ Freqtrade's database is the truth about trades, so these facts stand over anythi
 
 from quantbus_contracts.policy import Reason
 from quantbus_contracts.schema import Execution, ExecutionState
-from quantbus_executor.book import OrderRecord, TradeRecord
-from quantbus_executor.ledger import rejected, with_changes
-from quantbus_executor.tags import signal_of_entry_tag, signal_of_exit_tag
+from quantbus_executor.ledger.rows import rejected, with_changes
+from quantbus_executor.trades.book import OrderRecord, TradeRecord
+from quantbus_executor.trades.tags import signal_of_entry_tag, signal_of_exit_tag
 
 __all__ = ["order_of_signal", "settled", "signal_of_order", "slippage"]
 

@@ -15,7 +15,7 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.execution_writer import ExecutionWriter as MongoExecutionWriter
 from quantbus_contracts.ports import ExecutionWriter
 from quantbus_contracts.schema import Execution, ExecutionState
-from quantbus_executor.ledger import is_final
+from quantbus_executor.ledger.rows import is_final
 
 __all__ = ["Journal", "open_journal"]
 

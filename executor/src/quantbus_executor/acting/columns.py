@@ -7,7 +7,7 @@ into a column of another type is an error in pandas 3, and an error there leaves
 import pandas as pd
 
 from quantbus_contracts.policy import PositionSide
-from quantbus_executor.tags import entry_tag
+from quantbus_executor.trades.tags import entry_tag
 
 __all__ = ["mark_entry", "mark_no_exits"]
 

@@ -11,11 +11,18 @@ from quantbus_contracts.errors import QuantbusError
 from quantbus_contracts.policy import PositionSide, Reason, TradingRules, tolerance_end
 from quantbus_contracts.ports import ExecutionReader, SignalReader
 from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
-from quantbus_executor.book import OrderRecord, TradeBook, TradeRecord
-from quantbus_executor.journal import Journal
-from quantbus_executor.ledger import entry_action, exit_action, is_acted_entry, refused, seen, with_changes
-from quantbus_executor.settlement import settled, signal_of_order
-from quantbus_executor.tags import entry_tag, reason_of_exit_tag, signal_of_entry_tag
+from quantbus_executor.ledger.journal import Journal
+from quantbus_executor.ledger.rows import (
+    entry_action,
+    exit_action,
+    is_acted_entry,
+    refused,
+    seen,
+    with_changes,
+)
+from quantbus_executor.ledger.settlement import settled, signal_of_order
+from quantbus_executor.trades.book import OrderRecord, TradeBook, TradeRecord
+from quantbus_executor.trades.tags import entry_tag, reason_of_exit_tag, signal_of_entry_tag
 
 __all__ = ["Bookkeeper"]
 

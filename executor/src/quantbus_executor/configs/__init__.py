@@ -1,0 +1,1 @@
+"""Freqtrade's configuration files: built, read and written."""

@@ -1,0 +1,1 @@
+"""Freqtrade's own trades, as the executor asks for them and writes into them."""
