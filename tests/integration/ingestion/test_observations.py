@@ -157,7 +157,12 @@ def test_observing_stores_every_kind_and_gives_signs_of_life(
     def is_seen() -> bool:
         swap = all(store.last(kind, SWAP) for kind in (FundingRate, MarkPrice, OpenInterest))
         books = [len(store.range(DepthSnapshot, name, *FAR)) for name in (SWAP, "BINANCE:ETHUSDT")]
-        return swap and min(books) >= 2 and bool(heart.all()) and bool(ListingStore(connection).all())
+        return (
+            swap
+            and min(books) >= 2
+            and any(beat.process == "observation" for beat in heart.all())
+            and bool(ListingStore(connection).all())
+        )
 
     asyncio.run(observe())
     mark = store.last(MarkPrice, SWAP)
@@ -165,7 +170,10 @@ def test_observing_stores_every_kind_and_gives_signs_of_life(
     assert mark.funding_rate is not None
     assert mark.next_funding_at is not None
     assert mark.next_funding_at > mark.at
-    assert [(beat.process, beat.instance) for beat in heart.all()] == [("observation", "main")]
+    beats = {(beat.process, beat.instance) for beat in heart.all()}
+    assert beats - {("gateway", "main")} == {
+        ("observation", "main")
+    }  # the gateway of other tests goes on beating
 
 
 @pytest.mark.timeout(120)
