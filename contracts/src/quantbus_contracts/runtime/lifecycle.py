@@ -11,12 +11,22 @@ from typing import NoReturn
 
 __all__ = ["leave_at_once", "run_until_stopped"]
 
+_PATIENCE_SECONDS = 5.0
+"""Longer than any tidying up takes."""
+
 
 async def _supervise(work: Callable[[], Awaitable[int | None]]) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work())
+
+    def stop() -> None:
+        """Cancel, and again for as long as it takes: a library may swallow a cancellation that meets an answer."""
+        if not task.done():
+            task.cancel()
+            loop.call_later(_PATIENCE_SECONDS, stop)
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, task.cancel)
+        loop.add_signal_handler(name, stop)
     try:
         return await task or 0
     except asyncio.CancelledError:

@@ -1,0 +1,33 @@
+"""Stopping is by cancellation, and one that is swallowed is repeated."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from quantbus_contracts.runtime import lifecycle
+
+
+async def _asked_to_stop() -> None:
+    asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(10)
+
+
+def test_a_request_to_stop_ends_the_work_and_is_no_failure() -> None:
+    assert lifecycle.run_until_stopped(_asked_to_stop) == 0
+
+
+def test_a_cancellation_that_a_library_swallows_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "_PATIENCE_SECONDS", 0.05)
+    swallowed = []
+
+    async def work() -> None:
+        try:
+            await _asked_to_stop()
+        except asyncio.CancelledError as error:
+            swallowed.append(error)
+        await asyncio.sleep(10)
+
+    assert lifecycle.run_until_stopped(work) == 0
+    assert len(swallowed) == 1
