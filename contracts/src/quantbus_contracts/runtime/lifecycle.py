@@ -11,11 +11,8 @@ from typing import NoReturn
 
 __all__ = ["leave_at_once", "run_until_stopped"]
 
-_PATIENCE_SECONDS = 5.0
-"""Longer than any tidying up takes."""
 
-
-async def _supervise(work: Callable[[], Awaitable[int | None]]) -> int:
+async def _supervise(work: Callable[[], Awaitable[int | None]], patience_seconds: float) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work())
 
@@ -23,7 +20,7 @@ async def _supervise(work: Callable[[], Awaitable[int | None]]) -> int:
         """Cancel, and again for as long as it takes: a library may swallow a cancellation that meets an answer."""
         if not task.done():
             task.cancel()
-            loop.call_later(_PATIENCE_SECONDS, stop)
+            loop.call_later(patience_seconds, stop)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop)
@@ -37,9 +34,12 @@ async def _supervise(work: Callable[[], Awaitable[int | None]]) -> int:
                 loop.remove_signal_handler(name)
 
 
-def run_until_stopped(work: Callable[[], Awaitable[int | None]]) -> int:
-    """Run ``work()`` until it returns or the process is asked to stop; return the exit code."""
-    return asyncio.run(_supervise(work))
+def run_until_stopped(work: Callable[[], Awaitable[int | None]], *, patience_seconds: float = 5.0) -> int:
+    """Run ``work()`` until it returns or the process is asked to stop; return the exit code.
+
+    ``patience_seconds`` is longer than its tidying up takes: it is cancelled again thereafter.
+    """
+    return asyncio.run(_supervise(work, patience_seconds))
 
 
 def leave_at_once(code: int) -> NoReturn:

@@ -74,7 +74,7 @@ def demo(
         keep_running=keep_running,
     )
     console = Console()
-    sys.exit(run_until_stopped(lambda: run_demo(options, SystemClock(), console)))
+    sys.exit(run_until_stopped(lambda: run_demo(options, SystemClock(), console), patience_seconds=60))
 
 
 def up(
@@ -107,7 +107,7 @@ def up(
     plan = local_plan(home, pairs=_pairs(pairs), recipe=recipe, venue=exchange, data=chosen)
     console = Console()
     if not detach:
-        sys.exit(run_until_stopped(lambda: run_up(plan, SystemClock(), console)))
+        sys.exit(run_until_stopped(lambda: run_up(plan, SystemClock(), console), patience_seconds=60))
     arguments = ["--pairs", pairs, "--exchange", exchange, "--recipe", plan.recipe]
     addresses = start_detached(plan, arguments + (["--data", str(chosen)] if chosen else []))
     if as_json:

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 
-import pytest
-
 from quantbus_contracts.runtime import lifecycle
 
 
@@ -18,8 +16,7 @@ def test_a_request_to_stop_ends_the_work_and_is_no_failure() -> None:
     assert lifecycle.run_until_stopped(_asked_to_stop) == 0
 
 
-def test_a_cancellation_that_a_library_swallows_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "_PATIENCE_SECONDS", 0.05)
+def test_a_cancellation_that_a_library_swallows_is_repeated() -> None:
     swallowed = []
 
     async def work() -> None:
@@ -29,5 +26,5 @@ def test_a_cancellation_that_a_library_swallows_is_repeated(monkeypatch: pytest.
             swallowed.append(error)
         await asyncio.sleep(10)
 
-    assert lifecycle.run_until_stopped(work) == 0
+    assert lifecycle.run_until_stopped(work, patience_seconds=0.05) == 0
     assert len(swallowed) == 1
