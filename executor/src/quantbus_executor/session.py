@@ -7,21 +7,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from quantbus_contracts.clock import Clock, SystemClock
+from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
-from quantbus_contracts.mongo.execution_reader import ExecutionReader
-from quantbus_contracts.mongo.heartbeats import HeartbeatStore
-from quantbus_contracts.mongo.restraints import RestraintReader
-from quantbus_contracts.mongo.signal_reader import SignalReader
-from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.assembly import build_follower
 from quantbus_executor.follower import SignalFollower
-from quantbus_executor.hearing.feed import SignalFeed
-from quantbus_executor.hearing.patience import Patience
-from quantbus_executor.hearing.restraints import Restraints
-from quantbus_executor.heartbeat import Pulse
-from quantbus_executor.ledger.bookkeeping import Bookkeeper
-from quantbus_executor.ledger.journal import open_journal
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
 
@@ -29,45 +19,6 @@ __all__ = ["FOLLOWING", "Session", "build_follower"]
 
 logger = logging.getLogger(__name__)
 _SIGNALS = "crypto_signals"
-
-
-def build_follower(
-    settings: ExecutorSettings, connection: Connection, book: TradeBook, clock: Clock
-) -> SignalFollower:
-    """Put a follower together over one connection."""
-    signals = SignalReader(connection)
-    journal = open_journal(connection, settings.consumer_id)
-    return SignalFollower(
-        feed=SignalFeed(
-            signals,
-            clock,
-            strategy_id=settings.strategy_id,
-            timeframe=settings.timeframe,
-            clock_skew=settings.rules.clock_skew,
-            max_answer_age=settings.max_answer_age,
-        ),
-        journal=journal,
-        gate=EntryGate(book, journal),
-        bookkeeper=Bookkeeper(
-            book,
-            journal,
-            signals=signals,
-            ledger=ExecutionReader(connection),
-            clock=clock,
-            rules=settings.rules,
-        ),
-        book=book,
-        pulse=Pulse(HeartbeatStore(connection), settings.consumer_id, clock.now()),
-        restraints=Restraints(
-            RestraintReader(connection),
-            clock,
-            strategy_id=settings.strategy_id,
-            consumer_id=settings.consumer_id,
-            settings=settings.restraints,
-        ),
-        rules=settings.rules,
-        patience=Patience(clock, settings.query_timeout, connection.bounded),
-    )
 
 
 class Session:

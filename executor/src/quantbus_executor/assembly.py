@@ -1,0 +1,93 @@
+"""Puts a follower together over what it needs of the bus: the real one, or one that is kept in memory."""
+
+from dataclasses import dataclass
+
+from quantbus_contracts.clock import Clock
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.execution_reader import ExecutionReader as MongoExecutionReader
+from quantbus_contracts.mongo.heartbeats import HeartbeatStore as MongoHeartbeatStore
+from quantbus_contracts.mongo.restraints import RestraintReader as MongoRestraintReader
+from quantbus_contracts.mongo.signal_reader import SignalReader as MongoSignalReader
+from quantbus_contracts.ports import ExecutionReader, HeartbeatStore, RestraintReader, SignalReader
+from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.follower import SignalFollower
+from quantbus_executor.hearing.feed import SignalFeed
+from quantbus_executor.hearing.patience import Patience
+from quantbus_executor.hearing.restraints import Restraints
+from quantbus_executor.heartbeat import Pulse
+from quantbus_executor.ledger.bookkeeping import Bookkeeper
+from quantbus_executor.ledger.journal import Journal, open_journal
+from quantbus_executor.settings import ExecutorSettings
+from quantbus_executor.trades.book import TradeBook
+
+__all__ = ["BusPorts", "assemble", "build_follower"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusPorts:
+    """What a follower needs of the bus."""
+
+    signals: SignalReader
+    restraints: RestraintReader
+    ledger: ExecutionReader
+    journal: Journal
+    heartbeats: HeartbeatStore
+
+
+def build_follower(
+    settings: ExecutorSettings, connection: Connection, book: TradeBook, clock: Clock
+) -> SignalFollower:
+    """Put a follower together over one connection to the real bus."""
+    patience = Patience(clock, settings.query_timeout, connection.bounded)
+    return assemble(settings, _ports_of(connection, settings), book, clock, patience)
+
+
+def assemble(
+    settings: ExecutorSettings,
+    bus: BusPorts,
+    book: TradeBook,
+    clock: Clock,
+    patience: Patience | None = None,
+) -> SignalFollower:
+    """Put a follower together over ``bus``."""
+    return SignalFollower(
+        feed=SignalFeed(
+            bus.signals,
+            clock,
+            strategy_id=settings.strategy_id,
+            timeframe=settings.timeframe,
+            clock_skew=settings.rules.clock_skew,
+            max_answer_age=settings.max_answer_age,
+        ),
+        journal=bus.journal,
+        gate=EntryGate(book, bus.journal),
+        bookkeeper=Bookkeeper(
+            book,
+            bus.journal,
+            signals=bus.signals,
+            ledger=bus.ledger,
+            clock=clock,
+            rules=settings.rules,
+        ),
+        book=book,
+        pulse=Pulse(bus.heartbeats, settings.consumer_id, clock.now()),
+        restraints=Restraints(
+            bus.restraints,
+            clock,
+            strategy_id=settings.strategy_id,
+            consumer_id=settings.consumer_id,
+            settings=settings.restraints,
+        ),
+        rules=settings.rules,
+        patience=patience or Patience(clock, settings.query_timeout),
+    )
+
+
+def _ports_of(connection: Connection, settings: ExecutorSettings) -> BusPorts:
+    return BusPorts(
+        signals=MongoSignalReader(connection),
+        restraints=MongoRestraintReader(connection),
+        ledger=MongoExecutionReader(connection),
+        journal=open_journal(connection, settings.consumer_id),
+        heartbeats=MongoHeartbeatStore(connection),
+    )
