@@ -17,6 +17,8 @@ from quantbus_contracts.schema import (
     Execution,
     ExecutionState,
     Heartbeat,
+    Lease,
+    LeaseBid,
     PublishedSignal,
     PublishReport,
     PublishRun,
@@ -38,6 +40,7 @@ __all__ = [
     "ExecutionWriter",
     "HeartbeatStore",
     "InstrumentStore",
+    "LeaseStore",
     "RestraintReader",
     "RestraintSnapshot",
     "RiskSnapshot",
@@ -56,6 +59,8 @@ class SignalSnapshot:
     now: datetime
     signals: Mapping[str, PublishedSignal] = field(default_factory=dict)
     """By pair."""
+    unreadable: tuple[str, ...] = ()
+    """Pairs whose newest row is no signal (written past the validators); the others are none the worse for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +264,25 @@ class HeartbeatStore(Protocol):
 
     def all(self) -> list[Heartbeat]:
         """Return the newest sign of life of every process."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """Leases of accounts: one bot at a time trades each."""
+
+    def take(self, bid: LeaseBid, *, over: bool = False) -> Lease:
+        """Take or renew a lease if it is free, expired or this run's own; return the lease that stands now.
+
+        With ``over``, also from an earlier run of the same bot (the same ``holder``), at once.
+        """
+        ...
+
+    def give_up(self, bid: LeaseBid) -> bool:
+        """Let the lease end now; tell whether this run held it."""
+        ...
+
+    def all(self) -> list[Lease]:
+        """Return every lease, expired ones too, by account."""
         ...
 
 

@@ -123,4 +123,25 @@ _RISK = CollectionSpec(
     ),
 )
 
-TRADING: tuple[CollectionSpec, ...] = (_EXECUTIONS, _HEARTBEATS, _CONTROLS, _RISK)
+_LEASES = CollectionSpec(
+    name="leases",
+    database="trading",
+    purpose="which bot trades an account, and until when unless it renews",
+    key=("account",),
+    written_by=("executor",),
+    validator=closed(
+        {
+            "account": IDENTIFIER,
+            "consumer_id": IDENTIFIER,
+            "holder": text(at_most=64),
+            "process": text(at_most=64),
+            "host": text(at_most=128),
+            "taken_at": moment(),
+            "renewed_at": moment(),
+            "expires_at": moment(),
+        },
+        also={"$expr": {"$lte": ["$renewed_at", "$expires_at"]}},
+    ),
+)
+
+TRADING: tuple[CollectionSpec, ...] = (_EXECUTIONS, _HEARTBEATS, _CONTROLS, _RISK, _LEASES)

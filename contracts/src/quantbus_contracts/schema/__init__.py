@@ -7,6 +7,7 @@ from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
 from quantbus_contracts.schema.gap import BROKEN_GAPS, Disagreement, DisagreementKind, Gap, GapState
 from quantbus_contracts.schema.heartbeat import Heartbeat
+from quantbus_contracts.schema.lease import Lease, LeaseBid
 from quantbus_contracts.schema.listing import (
     MARKET_EVENTS,
     MARKET_STATUSES,
@@ -77,6 +78,8 @@ __all__ = [
     "Gap",
     "GapState",
     "Heartbeat",
+    "Lease",
+    "LeaseBid",
     "Listing",
     "MarkPrice",
     "MarketChange",

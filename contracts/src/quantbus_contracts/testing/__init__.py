@@ -6,6 +6,7 @@ The stores are held to the truth: they pass the same conformance suite as the re
 from quantbus_contracts.testing.builders import make_candle, make_candles, make_execution, make_signal
 from quantbus_contracts.testing.clock import FrozenClock
 from quantbus_contracts.testing.control_store import FakeControlStore
+from quantbus_contracts.testing.lease_store import FakeLeaseStore
 from quantbus_contracts.testing.restraint_stores import FakeRestraintReader, FakeRiskStateStore
 from quantbus_contracts.testing.signal_stores import FakeSignalStore, FakeStrategyStore
 from quantbus_contracts.testing.stores import (
@@ -21,6 +22,7 @@ __all__ = [
     "FakeExecutionStore",
     "FakeHeartbeatStore",
     "FakeInstrumentStore",
+    "FakeLeaseStore",
     "FakeRestraintReader",
     "FakeRiskStateStore",
     "FakeSignalStore",
