@@ -101,31 +101,37 @@ def signal_row(
 
 def _signal_of(row: Row, key: Row) -> Signal:
     given = {name: row[name] for name in _SIGNAL_FIELDS if name in row}
-    if row["valid_until_defaulted"]:
+    if row["valid_until_defaulted"] is True:
         given.pop("valid_until")
-    return Signal(**{**{name: key[name] for name in KEY_FIELDS}, **given})
+    elif row["valid_until_defaulted"] is not False:
+        raise ValueError(f"valid_until_defaulted: expected a flag, found {row['valid_until_defaulted']!r}")
+    # Strict: what is no number on the bus (a text, a flag) must not become one here.
+    return Signal.model_validate({**{name: key[name] for name in KEY_FIELDS}, **given}, strict=True)
 
 
 def _revision_of(row: Row, key: Row) -> Revision:
-    return Revision(
-        signal=_signal_of(row, key),
-        version=row["version"],
-        available_at=row["available_at"],
-        valid_until=row["valid_until"],
-        published_by=row["published_by"],
-    )
+    return Revision.model_validate({**_state_of(row), "signal": _signal_of(row, key)}, strict=True)
+
+
+def _state_of(row: Row) -> Row:
+    return {name: row[name] for name in ("version", "available_at", "valid_until", "published_by")}
 
 
 def signal_from_row(row: Row) -> PublishedSignal:
-    """Return the model of a stored signal, with as much history as the row carries."""
-    return PublishedSignal(
-        signal=_signal_of(row, row),
-        version=row["version"],
-        available_at=row["available_at"],
-        valid_until=row["valid_until"],
-        published_by=row["published_by"],
-        history=tuple(_revision_of(item, row) for item in row.get("history", ())),
-    )
+    """Return the model of a stored signal, with as much history as the row carries.
+
+    Raises
+    ------
+    ValueError
+        If the row is no signal: it was written past the validators.
+    """
+    try:
+        history = tuple(_revision_of(item, row) for item in row.get("history", ()))
+        return PublishedSignal.model_validate(
+            {**_state_of(row), "signal": _signal_of(row, row), "history": history}, strict=True
+        )
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"expected a signal, found a row that is none: {error!r}") from error
 
 
 def keyed_row(key: Sequence[object], fields: Row) -> Row:

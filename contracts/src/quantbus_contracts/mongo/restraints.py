@@ -1,57 +1,75 @@
 """What restrains a strategy's bots now: controls and risk rows in force, by one question that brings the time along."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from pydantic import ValidationError
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 
-from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.errors import ContractError
+from quantbus_contracts.mongo.client import Connection, row_of
 from quantbus_contracts.mongo.server_clock import and_the_time
-from quantbus_contracts.mongo.steps import Row, Steps, aggregate
+from quantbus_contracts.mongo.steps import Row, Steps, aggregate_undecoded
 from quantbus_contracts.ports import RestraintSnapshot
 from quantbus_contracts.schema import Control, Document, RiskState
 
 __all__ = ["RestraintReader"]
 
 Model = TypeVar("Model", bound=Document)
-_IN_FORCE: Row = {
-    "$match": {"$or": [{"expires_at": {"$exists": False}}, {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}]}
+_IN_FORCE: Row = {  # an end that is no date ends nothing: such a row is told as unreadable, not left out
+    "$match": {
+        "$or": [
+            {"expires_at": {"$not": {"$type": "date"}}},
+            {"$expr": {"$gt": ["$expires_at", "$$NOW"]}},
+        ]
+    }
 }
+_GREATEST_ROW = 64 * 1024  # bytes; the longest of all texts are 10 kB
+
+
+def _kept_as(name: str) -> Row:
+    """Return the stage that keeps a document under ``name``; only its key where no sound row can be so large."""
+    small = {"$lte": [{"$bsonSize": "$$ROOT"}, _GREATEST_ROW]}
+    return {"$project": {"_id": 1, name: {"$cond": [small, "$$ROOT", None]}}}
 
 
 def _in_force(strategy_id: str) -> Steps[RestraintSnapshot]:
     of_strategy = {"$match": {"strategy_id": {"$eq": strategy_id}}}
-    rows = yield aggregate(
+    documents = yield aggregate_undecoded(
         "controls",
         [
             _IN_FORCE,
-            {"$project": {"_id": 1, "control": "$$ROOT"}},
+            _kept_as("control"),
             {
                 "$unionWith": {
                     "coll": "risk_state",
-                    "pipeline": [of_strategy, _IN_FORCE, {"$project": {"_id": 1, "state": "$$ROOT"}}],
+                    "pipeline": [of_strategy, _IN_FORCE, _kept_as("state")],
                 }
             },
             and_the_time("controls"),
         ],
     )
-    now = rows.pop()["now"]
-    controls, bad_controls = _read(Control, [row for row in rows if "control" in row], "control")
-    states, bad_states = _read(RiskState, [row for row in rows if "state" in row], "state")
-    return RestraintSnapshot(now, tuple(controls), tuple(states), (*bad_controls, *bad_states))
+    now = row_of(documents.pop())["now"]
+    snapshot = RestraintSnapshot(now)
+    for document in documents:
+        snapshot = _with_row(snapshot, document)
+    return snapshot
 
 
-def _read(model: type[Model], rows: Sequence[Row], name: str) -> tuple[list[Model], list[str]]:
-    """Return the rows as models, and the keys of those written past the validators that are none."""
-    read: list[Model] = []
-    unreadable: list[str] = []
-    for row in rows:
-        fields = {field: value for field, value in row[name].items() if field != "_id"}
-        try:
-            read.append(model(**fields))
-        except (ValidationError, TypeError, ValueError, ArithmeticError):
-            unreadable.append(str(row["_id"])[:200])
-    return read, unreadable
+def _with_row(known: RestraintSnapshot, document: bytes) -> RestraintSnapshot:
+    """Return what is known with one row more; one written past the validators hides no other."""
+    try:
+        row = row_of(document)
+        if "control" in row:
+            return replace(known, controls=(*known.controls, _model(Control, row["control"])))
+        return replace(known, states=(*known.states, _model(RiskState, row["state"])))
+    except (BSONError, ContractError, ValueError, TypeError, AttributeError, ArithmeticError):
+        key = str(RawBSONDocument(document)["_id"])[:200]
+        return replace(known, unreadable=(*known.unreadable, key))
+
+
+def _model(model: type[Model], row: Row) -> Model:
+    return model(**{field: value for field, value in row.items() if field != "_id"})
 
 
 class RestraintReader:

@@ -5,10 +5,11 @@ from typing import Any
 
 from quantbus_contracts.mongo.documents import KEY_FIELDS, REVISION_FIELDS
 from quantbus_contracts.mongo.steps import Row
+from quantbus_contracts.schema.signal import MOST_VERSIONS
 
 __all__ = ["MOST_REVISIONS", "revision_filter", "revision_pipeline"]
 
-MOST_REVISIONS = 200
+MOST_REVISIONS = MOST_VERSIONS - 1
 """Former states kept in a signal. A publisher that revises one bar more often than this is broken."""
 
 

@@ -7,17 +7,16 @@ from pydantic import ValidationError
 
 from quantbus_contracts.mongo.client import AsyncConnection, Connection, row_of
 from quantbus_contracts.mongo.documents import signal_from_row
+from quantbus_contracts.mongo.known_signals import Known, without_giants
 from quantbus_contracts.mongo.server_clock import and_the_time
 from quantbus_contracts.mongo.steps import Row, Steps, aggregate, aggregate_undecoded, find
 from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import PublishedSignal, PublishRun
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["AsyncSignalReader", "Known", "SignalReader", "as_of", "get", "newest", "span"]
+__all__ = ["AsyncSignalReader", "SignalReader", "as_of", "get", "newest", "span"]
 
 COLLECTION = "crypto_signals"
-_MOST_KNOWN = 20_000
-"""Signals kept after they were read, about 4 kB each."""
 
 
 def _of(strategy_id: str, timeframe: Timeframe, pairs: Sequence[str] | None) -> Row:
@@ -45,6 +44,7 @@ def newest_pipeline(
         {"$match": match},
         {"$sort": {"pair": -1, "ts": -1}},
         {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
+        without_giants("newest"),
         {"$unset": "newest.history"},
         and_the_time(COLLECTION),
     ]
@@ -107,39 +107,15 @@ def newest(
     since: datetime | None = None,
     until: datetime | None = None,
     *,
-    known: "Known | None" = None,
+    known: Known | None = None,
 ) -> Steps[SignalSnapshot]:
     """Return each pair's newest signal, without history, and the server's clock."""
     documents = yield aggregate_undecoded(
         COLLECTION, newest_pipeline(strategy_id, timeframe, pairs, since, until)
     )
     now: datetime = row_of(documents.pop())["now"]
-    return SignalSnapshot(now=now, signals=(known or Known()).signals(documents))
-
-
-class Known:
-    """Signals that were read before, by the bytes they came as.
-
-    A consumer asks every second for what changes once a bar. Decoding and checking a row costs several times what
-    fetching it does, so only bytes that have not been seen are looked at. Safe to share between threads.
-    """
-
-    def __init__(self) -> None:
-        """Know nothing yet."""
-        self._by_document: dict[bytes, tuple[str, PublishedSignal]] = {}
-
-    def signals(self, documents: Sequence[bytes]) -> dict[str, PublishedSignal]:
-        """Return the signals of an answer by pair; rows that are no signals are left out."""
-        known = self._by_document
-        read = {document: known.get(document) or self._read(document) for document in documents}
-        found = {document: item for document, item in read.items() if item is not None}
-        if new := found.keys() - known.keys():  # bounded: at worst only the newest answer is kept
-            self._by_document = found if len(known) + len(new) > _MOST_KNOWN else known | found
-        return dict(found.values())
-
-    @staticmethod
-    def _read(document: bytes) -> tuple[str, PublishedSignal] | None:
-        return next(iter(_readable([row_of(document)]).items()), None)
+    signals, unreadable = (known or Known()).read(documents)
+    return SignalSnapshot(now=now, signals=signals, unreadable=unreadable)
 
 
 def _readable(rows: Sequence[Row]) -> dict[str, PublishedSignal]:

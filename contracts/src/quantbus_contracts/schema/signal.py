@@ -15,6 +15,7 @@ from quantbus_contracts.timeframe import Timeframe
 
 __all__ = [
     "CONTENT_FIELDS",
+    "MOST_VERSIONS",
     "Action",
     "Origin",
     "PublishedSignal",
@@ -29,6 +30,9 @@ Origin = Literal["live", "backfill", "replay"]
 SignalKey = tuple[str, str, str, datetime]
 Price = Annotated[float, Field(gt=0, le=1e15)]
 Label = Annotated[str, Field(max_length=128)]
+
+MOST_VERSIONS = 201
+"""Of one signal: the newest, and the history that is kept with it."""
 
 CONTENT_FIELDS: tuple[str, ...] = (
     "action",
@@ -165,7 +169,7 @@ class Revision(Document):
     """A former state of a signal: its content, what said it, and when it was on the bus."""
 
     signal: Signal
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=MOST_VERSIONS)]
     available_at: UtcMoment
     valid_until: UtcMoment
     published_by: Label
@@ -179,7 +183,7 @@ class PublishedSignal(Document):
     """
 
     signal: Signal
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=MOST_VERSIONS)]
     available_at: UtcMoment
     valid_until: UtcMoment
     published_by: Label
