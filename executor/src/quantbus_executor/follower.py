@@ -81,7 +81,7 @@ class SignalFollower:
             if not self._surroundings.ask(pairs, self._patience.stretch()):
                 return
         now = self._feed.now()
-        heard = [published for pair in pairs if (published := self._feed.newest(pair))]
+        heard = self._feed.heard(pairs)
         with self._patience.telling():
             self._bookkeeper.recover()
             self._bookkeeper.settle(now)
@@ -111,5 +111,6 @@ class SignalFollower:
             "open_trades": len(held),
             "offers": len(self.entries),
             "unsent_ledger_rows": self._journal.unsent,
+            "unreadable_rows": self._surroundings.unreadable_rows,
             **self._judge.holds,
         }

@@ -23,6 +23,7 @@ class _Answer:
     server_time: datetime
     received_at: datetime
     signals: Mapping[str, PublishedSignal] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
 
 
 class SignalFeed:
@@ -63,12 +64,30 @@ class SignalFeed:
         except QuantbusError as error:
             self._note_failure(error)
             return False
-        self._note_answer(_Answer(snapshot.now, self._clock.now(), snapshot.signals))
+        self._note_unreadable(frozenset(snapshot.unreadable))
+        # Something newer was said of such a pair, and nobody knows what: it is not entered, and an exit stands.
+        former = self._answer.signals if self._answer else {}
+        kept = {pair: former[pair] for pair in snapshot.unreadable if pair in former}
+        self._note_answer(
+            _Answer(
+                snapshot.now, self._clock.now(), {**kept, **snapshot.signals}, frozenset(snapshot.unreadable)
+            )
+        )
         return True
 
     def newest(self, pair: str) -> PublishedSignal | None:
         """Return the pair's newest signal as last heard; None if there was none."""
         return self._answer.signals.get(pair) if self._answer else None
+
+    def heard(self, pairs: Sequence[str]) -> list[PublishedSignal]:
+        """Return the newest signals of those pairs whose newest row can be read."""
+        spoilt = self.unreadable
+        return [signal for pair in pairs if pair not in spoilt and (signal := self.newest(pair))]
+
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Pairs whose newest row on the bus is no signal."""
+        return self._answer.unreadable if self._answer else frozenset()
 
     def now(self) -> datetime:
         """Return the database's clock: its last known time plus what has passed here since."""
@@ -91,6 +110,13 @@ class SignalFeed:
         if self._failed_since is None:  # once per outage, or a long one fills the log
             self._failed_since = self._clock.now()
             logger.warning("the bus does not answer: no entries until it does; known exits go on. %s", error)
+
+    def _note_unreadable(self, pairs: frozenset[str]) -> None:
+        if pairs and pairs != self.unreadable:
+            logger.error(
+                "the newest rows of these pairs are no signals, so none of them is entered: %s",
+                ", ".join(sorted(pairs)),
+            )
 
     def _note_answer(self, answer: _Answer) -> None:
         if self._failed_since is not None:

@@ -59,7 +59,8 @@ class Restraints:
         self._received_at: datetime | None = None
         self._asked_at: datetime | None = None
         self._failing = False
-        self._unreadable: tuple[str, ...] = ()
+        self.unreadable: tuple[str, ...] = ()
+        """Keys of rows in force that cannot be read."""
 
     def refresh(self) -> None:
         """Ask the bus, where anything is obeyed; without an answer the last one stands."""
@@ -77,11 +78,15 @@ class Restraints:
             logger.info("controls and risk can be read again")
         self._failing = False
         self._answer, self._received_at = answer, self._clock.now()
-        if answer.unreadable != self._unreadable:
+        if answer.unreadable and answer.unreadable != self.unreadable:
             logger.error(
-                "rows of controls or risk_state that cannot be read: %s", ", ".join(answer.unreadable)
+                "rows of controls or risk_state that cannot be read (%s): %s",
+                "entries go on"
+                if self._settings.fail_open
+                else "no entries until they are mended or removed",
+                ", ".join(answer.unreadable),
             )
-            self._unreadable = answer.unreadable
+        self.unreadable = answer.unreadable
 
     def control(self, pair: str) -> Control | None:
         """Return the control to obey for a pair; None if there is none."""
@@ -105,10 +110,10 @@ class Restraints:
 
     @property
     def known(self) -> bool:
-        """Whether what is known suffices to enter."""
+        """Whether what is known suffices to enter: a row that cannot be read may be any order."""
         if not self._asks or self._settings.fail_open:
             return True
-        return self.age is not None and self.age <= self._settings.max_age
+        return self.age is not None and self.age <= self._settings.max_age and not self.unreadable
 
     @property
     def is_overdue(self) -> bool:

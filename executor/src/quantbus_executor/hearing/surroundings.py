@@ -52,6 +52,11 @@ class Surroundings:
         """Return the control in force for a pair; None if there is none."""
         return self._restraints.control(pair)
 
+    @property
+    def unreadable_rows(self) -> int:
+        """How many rows of the last answers are none: written past the validators."""
+        return len(self._feed.unreadable) + len(self._restraints.unreadable)
+
     def stake_scale(self, signal: Signal, side: PositionSide) -> float:
         """Return which share of its stake an entry gets, by its confidence and by risk."""
         by_confidence = self._rules.confidence.factor(confidence_of(signal, side))
