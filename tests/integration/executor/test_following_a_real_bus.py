@@ -135,7 +135,7 @@ def test_a_new_process_takes_its_own_rows_over_and_opens_nothing_twice(
     book.trades[0].is_open = False
     reborn = build_follower(settings_of(mongo_settings), connection, book, SystemClock())
     reborn.on_loop(PAIRS)
-    assert not reborn.confirm_entry(entry.pair, entry.signal_id, "long")
+    assert not reborn.entries.confirm(entry.pair, entry.signal_id, "long")
     assert row_of(connection, entry).state == "filled"
 
 
