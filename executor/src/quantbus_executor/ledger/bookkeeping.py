@@ -183,6 +183,8 @@ class Bookkeeper:
 
     def _rebuild_one(self, missing: _Missing) -> None:
         row = self._journal.row(missing.signal_id) or self._row_on_bus(missing.signal_id)
+        if row is not None and missing.reason == Reason.REVERSAL and _has_turned(row):
+            return  # what follows on the exit is known already
         known = row is not None and row.state in (ExecutionState.FILLED, ExecutionState.REJECTED)
         if row is not None and known and (missing.entry or not _is_entry(row)):
             return  # only an exit may follow on an entry in the same row: a signal revised after it was traded
@@ -228,6 +230,10 @@ def is_entry_order(order: OrderRecord) -> bool:
 
 def _is_entry(row: Execution) -> bool:
     return row.side in ("enter_long", "enter_short")
+
+
+def _has_turned(row: Execution) -> bool:
+    return _is_entry(row) and (row.state is not ExecutionState.SEEN or bool(row.order_ids))
 
 
 def _missing_of(trade: TradeRecord, order: OrderRecord, signal_id: str) -> _Missing:

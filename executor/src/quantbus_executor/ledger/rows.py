@@ -18,6 +18,7 @@ __all__ = [
     "rejected",
     "seen",
     "superseded",
+    "turned",
     "waiting",
     "with_changes",
 ]
@@ -116,3 +117,14 @@ def rejected(row: Execution, reason: Reason) -> Execution:
     if row.state not in (ExecutionState.ACCEPTED, ExecutionState.ORDERED):
         return row
     return with_changes(row, {"state": ExecutionState.REJECTED, "reason": reason})
+
+
+def turned(row: Execution) -> Execution:
+    """Return the row of a reversal that has left its position: it waits to enter the opposite one.
+
+    The order of its exit stays in the row; everything else of the exit gives way to what becomes of the entry.
+    """
+    opposite: PositionSide = "short" if row.side == "exit_long" else "long"
+    blank = ("reason", "accepted_at", "ordered_at", "filled_at", "price", "amount", "slippage", "trade_id")
+    begun = {"state": ExecutionState.SEEN, "side": entry_action(opposite)}
+    return with_changes(row, dict.fromkeys(blank) | begun)

@@ -5,7 +5,7 @@ Freqtrade's database is the truth about trades, so these facts stand over anythi
 
 from quantbus_contracts.policy import Reason
 from quantbus_contracts.schema import Execution, ExecutionState
-from quantbus_executor.ledger.rows import rejected, with_changes
+from quantbus_executor.ledger.rows import rejected, turned, with_changes
 from quantbus_executor.trades.book import OrderRecord, TradeRecord
 from quantbus_executor.trades.tags import signal_of_entry_tag, signal_of_exit_tag
 
@@ -45,13 +45,11 @@ def settled(row: Execution, trade: TradeRecord | None, ref_price: float | None) 
     """
     entry = row.side in ("enter_long", "enter_short")
     order = order_of_signal(trade, row.signal_id, entry=entry) if trade is not None else None
+    if row.reason == Reason.REVERSAL and not entry:
+        return _reversing(row, trade, order)
     if order is None or trade is None:
         return _without_order(row, trade, entry=entry)
-    facts = {
-        "trade_id": trade.id,
-        "order_ids": tuple(dict.fromkeys((*row.order_ids, order.order_id))),
-        "ordered_at": order.order_date_utc,
-    }
+    facts = _placed(row, trade, order)
     if order.safe_filled > 0 and not order.ft_is_open:
         return with_changes(row, facts | _fill(order, ref_price))
     if order.ft_is_open:
@@ -59,6 +57,22 @@ def settled(row: Execution, trade: TradeRecord | None, ref_price: float | None) 
     if trade.is_open and not entry:  # an exit's order may time out; the exit stands, and is ordered again
         return with_changes(row, facts)
     return rejected(with_changes(row, facts), Reason.ORDER_CANCELLED)
+
+
+def _placed(row: Execution, trade: TradeRecord, order: OrderRecord) -> dict[str, object]:
+    return {
+        "trade_id": trade.id,
+        "order_ids": tuple(dict.fromkeys((*row.order_ids, order.order_id))),
+        "ordered_at": order.order_date_utc,
+    }
+
+
+def _reversing(row: Execution, trade: TradeRecord | None, order: OrderRecord | None) -> Execution:
+    """A reversal comes to its end by its entry: it waits for that once it is flat, whatever ended the position."""
+    if order is not None and trade is not None:
+        state = {"state": ExecutionState.ORDERED} if order.ft_is_open else {}
+        row = with_changes(row, _placed(row, trade, order) | state)
+    return row if trade is not None and trade.is_open else turned(row)
 
 
 def _fill(order: OrderRecord, ref_price: float | None) -> dict[str, object]:
