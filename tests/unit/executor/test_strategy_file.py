@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from quantbus_contracts.policy import Reason
-
 FILE = Path(__file__).resolve().parents[3] / "executor/user_data/strategies/ExternalSignalStrategy.py"
 TREE = ast.parse(FILE.read_text(encoding="utf-8"))
 STRATEGY = next(
@@ -69,8 +67,3 @@ def test_the_file_can_be_loaded_the_way_freqtrade_loads_it() -> None:
         *("collections", "datetime", "typing"),
         *("freqtrade", "pandas", "quantbus_executor"),
     }
-
-
-def test_the_documentation_explains_every_reason_of_the_ledger() -> None:
-    page = (FILE.parents[3] / "docs/executor.md").read_text(encoding="utf-8")
-    assert [reason.value for reason in Reason if f"`{reason.value}`" not in page] == []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from quantbus_contracts.cli.sentences import REASONS, sentence_of
+from quantbus_contracts.cli.sentences import sentence_of
 from quantbus_contracts.cli.signal_rows import flat
 from quantbus_contracts.policy import (
     PositionSide,
@@ -127,14 +127,14 @@ def _what_stood_in_the_way(life: Life) -> list[str]:
     published, rules = life.published, _rules_for(life.published)
     if published.signal.origin != "live":
         reason = Reason.ORIGIN_BACKFILL if published.signal.origin == "backfill" else Reason.ORIGIN_REPLAY
-        return [f"It would not trade: {REASONS[reason]}."]
+        return [f"It would not trade: {reason.meaning}."]
     if is_future_stamped(published, rules):
-        return [f"It would not trade: {REASONS[Reason.FUTURE_STAMPED]}."]
+        return [f"It would not trade: {Reason.FUTURE_STAMPED.meaning}."]
     wish = wish_of(published.signal, rules)
     if wish.take is None:
         return [_of_an_exit(wish.leave if rules.can_short else wish.leave - {"short"})]
     if wish.take == "short" and not rules.can_short:
-        return [f"It would not trade: {REASONS[Reason.SPOT_SHORT]}."]
+        return [f"It would not trade: {Reason.SPOT_SHORT.meaning}."]
     return _of_an_entry(life, rules)
 
 

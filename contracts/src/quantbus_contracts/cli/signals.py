@@ -176,6 +176,39 @@ def show(
 
 
 @app.command()
+def reasons(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[REASON]...", help="Only these; all, where none.")
+    ] = None,
+    as_json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the table of the documentation.")] = False,
+) -> None:
+    """Say what the reasons of the ledger mean, and what to do about each.
+
+    \b
+    Example:
+      quantbus signals reasons no_slot locked
+    """
+    from quantbus_contracts.cli.reason_table import print_reasons, reasons_markdown
+    from quantbus_contracts.policy import Reason
+
+    known = {reason.value: reason for reason in Reason}
+    unknown = [word for word in words or () if word not in known]
+    if unknown:
+        raise ConfigError(
+            f"expected reasons of the ledger, found {', '.join(unknown)}; see `signals reasons`"
+        )
+    chosen = [known[word] for word in words or known]
+    if as_json:
+        told = [{"reason": item.value, "meaning": item.meaning, "remedy": item.remedy} for item in chosen]
+        Console().print_json(data=told)
+    elif markdown:
+        typer.echo(reasons_markdown())
+    else:
+        print_reasons(Console(), chosen)
+
+
+@app.command()
 def tail(
     strategy_id: StrategyId = None,
     pair: Pair = None,

@@ -22,7 +22,7 @@ from quantbus_contracts.policy.interval import (
     tolerance_end,
 )
 from quantbus_contracts.policy.position import Position, StandingExit
-from quantbus_contracts.policy.reasons import RESTRAINTS, Reason, final_reason
+from quantbus_contracts.policy.reasons import LASTING, RESTRAINTS, Reason, final_reason
 from quantbus_contracts.policy.risk import NO_RISK, RiskView, risk_view
 from quantbus_contracts.policy.rules import TradingRules
 from quantbus_contracts.policy.side import PositionSide
@@ -33,6 +33,7 @@ __all__ = [
     "FLIP_WINDOW",
     "FULL_AT",
     "FUSE_BELOW",
+    "LASTING",
     "NO_RISK",
     "RAISED_AT_MOST",
     "RESTRAINTS",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quantbus_contracts.cli.sentences import REASONS, sentence_of
+from quantbus_contracts.cli.sentences import sentence_of
 from quantbus_contracts.cli.signal_life import Life, as_dict, hops_of, verdict_on
 from quantbus_contracts.policy import Reason
 from quantbus_contracts.schema import ExecutionState, Heartbeat, PublishedSignal
@@ -34,7 +34,7 @@ def verdict(published: PublishedSignal | None = None, *, after_close: float = 5.
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_a_sentence(reason: Reason) -> None:
     refused = make_execution(state=ExecutionState.REFUSED, reason=reason.value)
-    assert sentence_of(refused) == f"It did not act: {REASONS[reason]}."
+    assert sentence_of(refused) == f"It did not act: {reason.meaning}."
 
 
 @pytest.mark.parametrize("state", ExecutionState)
