@@ -3,14 +3,23 @@
 It lives here and not on the strategy object, which hyperopt pickles and a reload throws away.
 """
 
+import atexit
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol
+
+import pandas as pd
 
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.assembly import build_follower
+from quantbus_executor.backtest.book import ListedTrades
+from quantbus_executor.backtest.recalling import recall_from_bus
+from quantbus_executor.backtest.rehearsal import Rehearsal
 from quantbus_executor.follower import SignalFollower
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
@@ -19,6 +28,17 @@ __all__ = ["FOLLOWING", "Session", "build_follower"]
 
 logger = logging.getLogger(__name__)
 _SIGNALS = "crypto_signals"
+_REHEARSED = ("backtest", "hyperopt", "util_no_exchange", "webserver")
+"""Freqtrade's run modes over the past; the third is that of its analyses."""
+
+
+class Parameter(Protocol):
+    """A parameter of the strategy, as hyperopt sets it."""
+
+    @property
+    def value(self) -> float:
+        """What it is set to."""
+        ...
 
 
 class Session:
@@ -28,9 +48,17 @@ class Session:
         """Hold nothing yet."""
         self._connection: Connection | None = None
         self._follower: SignalFollower | None = None
+        self._rehearsal: Rehearsal | None = None
+        self._settings: ExecutorSettings | None = None
 
-    def start(self, config: Mapping[str, Any], book: TradeBook, mode: str) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what belongs to this process: hyperopt sends its strategy to others."""
+        return {**self.__dict__, "_connection": None, "_follower": None}
+
+    def start(self, config: Mapping[str, Any], book: TradeBook, mode: str, listed: ListedTrades) -> None:
         """Begin to follow as Freqtrade's ``config`` says; ends what an earlier start began.
+
+        ``listed`` is where Freqtrade keeps its trades when it runs over the past, without a database.
 
         Raises
         ------
@@ -38,18 +66,23 @@ class Session:
             If a setting is wrong, or the bot runs in a ``mode`` (Freqtrade's run mode) that is not supported.
         """
         self.stop()
-        if mode != "dry_run":
-            raise ConfigError(
-                f"ExternalSignalStrategy follows signals in `freqtrade trade --dry-run` only, found run mode "
-                f"{mode!r}: stored signals are not replayed into backtests, and an order with real money "
-                "needs a claim that survives a crash"
-            )
         if not config.get("use_exit_signal", True):
             raise ConfigError(
                 "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
                 "open trades that none of them can close; remove it from the config"
             )
-        settings = ExecutorSettings.load(config)
+        settings = self._settings = ExecutorSettings.load(config)
+        if mode in _REHEARSED:
+            own = Timeframe.parse(str(config.get("timeframe")))
+            self._rehearsal = Rehearsal(settings, own, listed, tunes=mode == "hyperopt")
+            if settings.backtest_ledger is not None:
+                atexit.register(self.stop)  # Freqtrade tells nobody when a backtest is over
+            return
+        if mode != "dry_run":
+            raise ConfigError(
+                f"ExternalSignalStrategy trades in `freqtrade trade --dry-run` only, found run mode "
+                f"{mode!r}: an order with real money needs a claim that survives a crash"
+            )
         self._connection = connect(
             settings.mongo,
             app=f"executor-{settings.consumer_id}",
@@ -68,10 +101,45 @@ class Session:
         """Send what the ledger lacks, close the sockets, forget the follower; may be called at any time."""
         connection, self._connection = self._connection, None
         follower, self._follower = self._follower, None
+        rehearsal, self._rehearsal = self._rehearsal, None
         if follower is not None:
             follower.send_ledger()
+        if (
+            rehearsal is not None
+            and self._settings is not None
+            and self._settings.backtest_ledger is not None
+        ):
+            rehearsal.save_ledger(self._settings.backtest_ledger)
         if connection is not None:
             connection.close()
+
+    def recall(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
+        """Read what a run over the past needs to know about the bars of ``frame``; return the frame as it is.
+
+        Raises
+        ------
+        BusUnavailable
+            If the bus does not answer; a run without it would look like one without signals.
+        """
+        if self._rehearsal is not None and self._settings is not None:
+            self._rehearsal.recall(frame, pair, partial(recall_from_bus, self._settings))
+        return frame
+
+    def on_loop(self, whitelist: Callable[[], Sequence[str]], now: datetime) -> None:
+        """Live through one loop of the bot, or through the moment ``now`` of the past."""
+        if self._rehearsal is not None:
+            self._rehearsal.on_loop(now)
+        else:
+            self.follower.on_loop(whitelist())
+
+    def mark(
+        self, frame: pd.DataFrame, pair: str, parameters: Iterable[tuple[str, Parameter]]
+    ) -> pd.DataFrame:
+        """Return the frame with its last row marked if the pair is to be entered; every row, over the past."""
+        if self._rehearsal is not None:
+            values = {name: parameter.value for name, parameter in parameters}
+            return self._rehearsal.mark(frame, pair, values)
+        return self.follower.entries.mark(frame, pair)
 
     @property
     def follower(self) -> SignalFollower:
@@ -82,6 +150,8 @@ class Session:
         ConfigError
             If the bot was not started.
         """
+        if self._rehearsal is not None:
+            return self._rehearsal.follower
         if self._follower is None:
             raise ConfigError("expected a started bot, found none: nothing is followed yet")
         return self._follower

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -23,7 +24,7 @@ from quantbus_contracts.runtime.settings import MongoSettings, check_environment
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.hearing.restraints import RestraintSettings
 
-__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings"]
+__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings", "process_environment"]
 
 BLOCK = "external_signal"
 """The block of Freqtrade's config.json that is ours."""
@@ -148,6 +149,7 @@ class _Block(BaseModel):
     query_timeout_ms: Annotated[int, Field(ge=20, le=5_000)] = 300
     max_answer_age_seconds: Seconds = 30.0
     timeframe: str | None = None
+    backtest_ledger: Path | None = None
     rules: _Rules = _Rules()
     restraints: _Restraints = _Restraints()
 
@@ -166,6 +168,8 @@ class ExecutorSettings:
         Greatest time for one question to the bus; a loop waits a few of them at most, see `Patience`.
     max_answer_age
         How old the bus's last answer may be for an entry to be confirmed.
+    backtest_ledger
+        Where a backtest writes what became of each signal, as lines of JSON.
     """
 
     strategy_id: str
@@ -176,6 +180,7 @@ class ExecutorSettings:
     query_timeout: timedelta
     max_answer_age: timedelta
     rules: TradingRules
+    backtest_ledger: Path | None = None
     restraints: RestraintSettings = field(default_factory=RestraintSettings)
 
     @classmethod
@@ -204,8 +209,14 @@ class ExecutorSettings:
             query_timeout=timedelta(milliseconds=block.query_timeout_ms),
             max_answer_age=timedelta(seconds=block.max_answer_age_seconds),
             rules=block.rules.trading_rules(),
+            backtest_ledger=block.backtest_ledger,
             restraints=block.restraints.restraint_settings(),
         )
+
+
+def process_environment() -> Mapping[str, str]:
+    """Return the environment, for whoever reads names that are not ours: ``FREQTRADE__*``."""
+    return os.environ
 
 
 def _read_block(config: Mapping[str, Any], env: Mapping[str, str]) -> _Block:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from freqtrade.persistence import Order, Trade
-from freqtrade.strategy import IStrategy
+from freqtrade.strategy import DecimalParameter, IntParameter, IStrategy
 from pandas import DataFrame
 
 from quantbus_executor import FOLLOWING, fails_to, mark_no_exits
@@ -63,21 +63,28 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
         "stoploss_on_exchange": False,
     }
 
+    # What hyperopt may look for. It counts there alone; what it finds goes into `external_signal.rules` by hand.
+    tolerance_bars = IntParameter(0, 5, default=1, space="buy")
+    score_entry = DecimalParameter(0.05, 0.95, default=0.5, decimals=2, space="buy")
+    score_band = DecimalParameter(0.01, 1.0, default=0.5, decimals=2, space="sell")
+    scale_floor = DecimalParameter(0.1, 1.0, default=0.3, decimals=2, space="buy")
+    scale_full_at = DecimalParameter(0.1, 1.0, default=0.55, decimals=2, space="buy")
+
     def bot_start(self, **kwargs: object) -> None:
         """Connect, once per start and per reload of the config."""
-        FOLLOWING.start(self.config, FreqtradeBook(), self.dp.runmode.value)
+        FOLLOWING.start(self.config, FreqtradeBook(), self.dp.runmode.value, Trade)
 
     def bot_loop_start(self, current_time: datetime, **kwargs: object) -> None:
         """Ask the bus, once for all pairs."""
-        FOLLOWING.follower.on_loop(self.dp.current_whitelist())
+        FOLLOWING.on_loop(self.dp.current_whitelist, current_time)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
-        """Compute nothing: indicators are the publisher's business."""
-        return dataframe
+        """Compute nothing: indicators are the publisher's business. Over the past, read its signals once."""
+        return FOLLOWING.recall(dataframe, metadata["pair"])
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
-        """Mark the last row if the newest signal is to be entered now."""
-        return FOLLOWING.follower.entries.mark(dataframe, metadata["pair"])
+        """Mark the last row if the newest signal is to be entered now; over the past, every such row."""
+        return FOLLOWING.mark(dataframe, metadata["pair"], self.enumerate_parameters())
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """Mark nothing: see `custom_exit`."""
