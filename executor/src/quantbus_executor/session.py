@@ -17,7 +17,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.assembly import build_follower
-from quantbus_executor.backtest.book import ListedTrades
+from quantbus_executor.backtest.book import ListedTrades, Lists
 from quantbus_executor.backtest.recalling import recall_from_bus
 from quantbus_executor.backtest.rehearsal import Rehearsal
 from quantbus_executor.follower import SignalFollower
@@ -55,7 +55,9 @@ class Session:
         """Leave behind what belongs to this process: hyperopt sends its strategy to others."""
         return {**self.__dict__, "_connection": None, "_follower": None}
 
-    def start(self, config: Mapping[str, Any], book: TradeBook, mode: str, listed: ListedTrades) -> None:
+    def start(
+        self, config: Mapping[str, Any], book: TradeBook, mode: str, listed: ListedTrades | None = None
+    ) -> None:
         """Begin to follow as Freqtrade's ``config`` says; ends what an earlier start began.
 
         ``listed`` is where Freqtrade keeps its trades when it runs over the past, without a database.
@@ -66,6 +68,11 @@ class Session:
             If a setting is wrong, or the bot runs in a ``mode`` (Freqtrade's run mode) that is not supported.
         """
         self.stop()
+        if mode not in ("dry_run", *_REHEARSED):
+            raise ConfigError(
+                f"ExternalSignalStrategy trades in `freqtrade trade --dry-run` only, found run mode "
+                f"{mode!r}: an order with real money needs a claim that survives a crash"
+            )
         if not config.get("use_exit_signal", True):
             raise ConfigError(
                 "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
@@ -74,15 +81,10 @@ class Session:
         settings = self._settings = ExecutorSettings.load(config)
         if mode in _REHEARSED:
             own = Timeframe.parse(str(config.get("timeframe")))
-            self._rehearsal = Rehearsal(settings, own, listed, tunes=mode == "hyperopt")
+            self._rehearsal = Rehearsal(settings, own, listed or Lists(), tunes=mode == "hyperopt")
             if settings.backtest_ledger is not None:
                 atexit.register(self.stop)  # Freqtrade tells nobody when a backtest is over
             return
-        if mode != "dry_run":
-            raise ConfigError(
-                f"ExternalSignalStrategy trades in `freqtrade trade --dry-run` only, found run mode "
-                f"{mode!r}: an order with real money needs a claim that survives a crash"
-            )
         self._connection = connect(
             settings.mongo,
             app=f"executor-{settings.consumer_id}",

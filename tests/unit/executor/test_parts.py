@@ -75,7 +75,7 @@ def test_before_the_bot_has_started_there_is_nobody_to_ask() -> None:
         _ = FOLLOWING.follower
 
 
-@pytest.mark.parametrize("mode", ["live", "backtest", "hyperopt", "plot"])
+@pytest.mark.parametrize("mode", ["live", "plot"])
 def test_a_mode_in_which_we_would_trade_wrongly_is_refused(mode: str) -> None:
     with pytest.raises(ConfigError, match=f"found run mode '{mode}'"):
         Session().start({"timeframe": "1m"}, FakeBook(), mode)

@@ -1,12 +1,13 @@
 """Freqtrade's trades in a backtest, which has no database: two lists that it keeps."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from quantbus_executor.trades.book import TradeRecord
 
-__all__ = ["ListedTrades", "MemoryBook"]
+__all__ = ["ListedTrades", "Lists", "MemoryBook"]
 
 
 class ListedTrades(Protocol):
@@ -21,6 +22,14 @@ class ListedTrades(Protocol):
     def bt_trades_open(self) -> Sequence[TradeRecord]:
         """The trades that are open."""
         ...
+
+
+@dataclass(slots=True)
+class Lists:
+    """Such lists without Freqtrade."""
+
+    bt_trades: list[TradeRecord] = field(default_factory=list)
+    bt_trades_open: list[TradeRecord] = field(default_factory=list)
 
 
 class MemoryBook:
