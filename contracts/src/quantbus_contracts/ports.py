@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Protocol
 
 from quantbus_contracts.schema import (
+    Balance,
     Candle,
     CandleReport,
     Control,
     Declaration,
     Execution,
     ExecutionState,
+    Fill,
     Heartbeat,
+    Holding,
     Lease,
     LeaseBid,
     PublishedSignal,
@@ -30,6 +33,7 @@ from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 
 __all__ = [
+    "AccountBooks",
     "AsyncCandleReader",
     "AsyncCandleWriter",
     "CandleReader",
@@ -47,8 +51,11 @@ __all__ = [
     "RiskStateStore",
     "SignalReader",
     "SignalSnapshot",
+    "SignalSweeper",
     "SignalWriter",
     "StrategyStore",
+    "SweepPage",
+    "SweepPlace",
 ]
 
 
@@ -90,6 +97,24 @@ class RestraintSnapshot:
     states: tuple[RiskState, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Keys of rows in force that this code cannot read; the others are none the worse for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlace:
+    """A place in the order in which signals reached the bus: behind this one, or from this moment on."""
+
+    available_at: datetime
+    signal_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPage:
+    """Signals in the order in which they reached the bus, without history; ``after`` continues, None at the end."""
+
+    now: datetime
+    """The database's clock."""
+    signals: tuple[PublishedSignal, ...] = ()
+    after: SweepPlace | None = None
 
 
 class CandleReader(Protocol):
@@ -197,6 +222,14 @@ class SignalReader(Protocol):
         ...
 
 
+class SignalSweeper(Protocol):
+    """Goes through every signal of a strategy that may ever trade, also through those that newer ones hide."""
+
+    def page(self, strategy_id: str, timeframe: Timeframe, place: SweepPlace, *, limit: int) -> SweepPage:
+        """Return at most ``limit`` signals behind ``place``; those of origin ``backfill`` are left out."""
+        ...
+
+
 class SignalWriter(Protocol):
     """Writes signals; idempotent by key and content."""
 
@@ -252,6 +285,18 @@ class ExecutionReader(Protocol):
 
     def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""
+        ...
+
+    def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what one consumer did with these signals."""
+        ...
+
+
+class AccountBooks(Protocol):
+    """What bots have done and hold, by their own books."""
+
+    def record(self, entries: Sequence[Fill | Holding | Balance]) -> None:
+        """Store the newest state of each entry; equal ones are not written again."""
         ...
 
 

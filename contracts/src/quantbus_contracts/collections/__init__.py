@@ -4,6 +4,7 @@
 """
 
 from quantbus_contracts.collections._spec import CollectionSpec, Database, Index, Party
+from quantbus_contracts.collections.accounts import ACCOUNTS
 from quantbus_contracts.collections.blocks import BLOCKS
 from quantbus_contracts.collections.gaps import GAPS
 from quantbus_contracts.collections.instruments import INSTRUMENTS
@@ -24,6 +25,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
     *SIGNALS,
     *TURNS,
     *TRADING,
+    *ACCOUNTS,
 )
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}

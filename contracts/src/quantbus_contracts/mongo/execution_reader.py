@@ -29,6 +29,12 @@ def _of_signal(signal_id: str) -> Steps[list[Execution]]:
     return [Execution(**row) for row in rows]
 
 
+def _of_consumer(consumer_id: str, signal_ids: Collection[str]) -> Steps[list[Execution]]:
+    query = {"consumer_id": {"$eq": consumer_id}, "signal_id": {"$in": list(signal_ids)}}
+    rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("signal_id", 1)], batch_size=5_000)
+    return [Execution(**row) for row in rows]
+
+
 class ExecutionReader:
     """Reads the ledger, synchronously."""
 
@@ -49,6 +55,10 @@ class ExecutionReader:
     def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""
         return self._connection.run(_of_signal(signal_id))
+
+    def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what one consumer did with these signals."""
+        return self._connection.run(_of_consumer(consumer_id, signal_ids))
 
 
 class AsyncExecutionReader:
@@ -71,3 +81,7 @@ class AsyncExecutionReader:
     async def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""
         return await self._connection.run(_of_signal(signal_id))
+
+    async def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what one consumer did with these signals."""
+        return await self._connection.run(_of_consumer(consumer_id, signal_ids))

@@ -1,6 +1,7 @@
 """The documents of the bus as frozen models."""
 
 from quantbus_contracts.schema._base import Document
+from quantbus_contracts.schema.account import Balance, Fill, FillPurpose, Holding, HoldingSide
 from quantbus_contracts.schema.audit import AuditFinding, AuditReport, FindingKind
 from quantbus_contracts.schema.candle import Candle, CandleKey, CandleRevision, CandleValues, ohlcv_fault
 from quantbus_contracts.schema.control import Control, ControlKind
@@ -56,6 +57,7 @@ __all__ = [
     "Action",
     "AuditFinding",
     "AuditReport",
+    "Balance",
     "Candle",
     "CandleKey",
     "CandleReport",
@@ -73,11 +75,15 @@ __all__ = [
     "Document",
     "Execution",
     "ExecutionState",
+    "Fill",
+    "FillPurpose",
     "FindingKind",
     "FundingRate",
     "Gap",
     "GapState",
     "Heartbeat",
+    "Holding",
+    "HoldingSide",
     "Lease",
     "LeaseBid",
     "Listing",

@@ -3,6 +3,7 @@
 The stores are held to the truth: they pass the same conformance suite as the real ones.
 """
 
+from quantbus_contracts.testing.account_books import FakeAccountBooks
 from quantbus_contracts.testing.builders import make_candle, make_candles, make_execution, make_signal
 from quantbus_contracts.testing.clock import FrozenClock
 from quantbus_contracts.testing.control_store import FakeControlStore
@@ -17,6 +18,7 @@ from quantbus_contracts.testing.stores import (
 )
 
 __all__ = [
+    "FakeAccountBooks",
     "FakeCandleStore",
     "FakeControlStore",
     "FakeExecutionStore",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from quantbus_contracts.clock import Clock, truncate_to_milliseconds
 from quantbus_contracts.errors import ContractError
-from quantbus_contracts.ports import SignalSnapshot
+from quantbus_contracts.ports import SignalSnapshot, SweepPage, SweepPlace
 from quantbus_contracts.schema import (
     Contradiction,
     Declaration,
@@ -221,6 +221,21 @@ class FakeSignalStore(Reachable):
             if signal.pair not in newest or signal.ts > newest[signal.pair].signal.ts:
                 newest[signal.pair] = item.model_copy(update={"history": ()})
         return SignalSnapshot(now=truncate_to_milliseconds(self.clock.now()), signals=newest)
+
+    def page(self, strategy_id: str, timeframe: Timeframe, place: SweepPlace, *, limit: int) -> SweepPage:
+        """Return at most ``limit`` signals behind ``place``; those of origin ``backfill`` are left out."""
+        self._check()
+        begin = place.available_at, place.signal_id or ""
+        found = [
+            item.model_copy(update={"history": ()})
+            for item in self.signals.values()
+            if (item.signal.strategy_id, item.signal.timeframe) == (strategy_id, timeframe.name)
+            and item.signal.origin != "backfill"
+            and (item.available_at, item.signal_id) > begin
+        ]
+        shown = sorted(found, key=lambda item: (item.available_at, item.signal_id))[:limit]
+        last = SweepPlace(shown[-1].available_at, shown[-1].signal_id) if len(shown) == limit else None
+        return SweepPage(truncate_to_milliseconds(self.clock.now()), tuple(shown), last)
 
     def get(self, signal_id: str) -> PublishedSignal | None:
         """Return one signal with its history; None if unknown."""

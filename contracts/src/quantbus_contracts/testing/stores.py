@@ -116,6 +116,12 @@ class FakeExecutionStore(Reachable):
         found = [row for row in self.rows.values() if row.signal_id == signal_id]
         return sorted(found, key=lambda row: row.consumer_id)
 
+    def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what one consumer did with these signals."""
+        self._check()
+        found = [self.rows.get((consumer_id, signal_id)) for signal_id in sorted(set(signal_ids))]
+        return [row for row in found if row is not None]
+
 
 @dataclass
 class FakeHeartbeatStore(Reachable):
