@@ -96,9 +96,19 @@ class Rehearsal:
         return mark_entries(frame, pair, self._archive, rules, self._timeframe)
 
     def on_loop(self, now: datetime) -> None:
-        """Live through the moment ``now``."""
+        """Live through the moment ``now``.
+
+        Raises
+        ------
+        SystemExit
+            If that fails: Freqtrade swallows every other error here, and would report a run without trades.
+        """
         self._clock.set(now)
-        self.follower.on_loop(self._archive.pairs)
+        try:
+            self.follower.on_loop(self._archive.pairs)
+        except Exception as error:
+            logger.exception("the rehearsal failed at %s", now.isoformat())
+            raise SystemExit(1) from error
 
     def save_ledger(self, path: Path) -> None:
         """Write what became of each signal in the last run, as lines of JSON."""
