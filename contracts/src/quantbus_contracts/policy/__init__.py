@@ -23,10 +23,19 @@ from quantbus_contracts.policy.interval import (
 )
 from quantbus_contracts.policy.position import Position, StandingExit
 from quantbus_contracts.policy.reasons import LASTING, RESTRAINTS, Reason, final_reason
+from quantbus_contracts.policy.resizing import Holding, decide_resize
 from quantbus_contracts.policy.risk import NO_RISK, RiskView, risk_view
 from quantbus_contracts.policy.rules import TradingRules
 from quantbus_contracts.policy.side import PositionSide
-from quantbus_contracts.policy.sizing import RAISED_AT_MOST, Resize, entry_stake, is_below_minimum, resize
+from quantbus_contracts.policy.sizing import (
+    RAISED_AT_MOST,
+    Resize,
+    entry_leverage,
+    entry_stake,
+    is_below_minimum,
+    resize,
+)
+from quantbus_contracts.policy.stopping import is_beyond_stop, is_nearer_stop, stop_distance
 from quantbus_contracts.policy.wish import Wish, wish_of
 
 __all__ = [
@@ -45,6 +54,7 @@ __all__ = [
     "Debounce",
     "Decision",
     "DecisionKind",
+    "Holding",
     "Interval",
     "Obstacle",
     "PastTrade",
@@ -60,18 +70,23 @@ __all__ = [
     "active_controls",
     "confidence_of",
     "decide",
+    "decide_resize",
     "entry_interval",
+    "entry_leverage",
     "entry_obstacle",
     "entry_stake",
     "final_reason",
     "first_bar_to_enter",
     "flips",
     "is_below_minimum",
+    "is_beyond_stop",
     "is_future_stamped",
     "is_missed",
+    "is_nearer_stop",
     "requested_action",
     "resize",
     "risk_view",
+    "stop_distance",
     "strictest_control",
     "tolerance_end",
     "wish_of",

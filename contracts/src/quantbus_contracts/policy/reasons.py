@@ -189,6 +189,16 @@ class Reason(StrEnum):
         "Freqtrade did not try to enter, as it does while entries are paused (/pause, /stopentry)",
         "Let the bot enter again with /start.",
     )
+    UNRESOLVED = (
+        "unresolved",
+        "it was unknown whether an earlier order of the pair was at the venue",
+        "Look at the venue; `quantbus executor claims` says what is asked, `quantbus executor settle` ends it.",
+    )
+    NO_LEASE = (
+        "no_lease",
+        "another bot held the account, or the bus could not say that this one does",
+        "Let one bot trade an account; the bot's log names the other one.",
+    )
 
     # what restrained the pair for a while
     BLOCKED = (
@@ -232,6 +242,12 @@ class Reason(StrEnum):
         "Nothing is wrong; the limit is rules.debounce.flips_per_day.",
     )
 
+    STOP_CROSSED = (
+        "stop_crossed",
+        "the market was at its stop_price already, or beyond it",
+        "Publish a stop_price below the market for a long, above it for a short.",
+    )
+
     # what became of the order
     ORDER_REJECTED = (
         "order_rejected",
@@ -266,6 +282,10 @@ class Reason(StrEnum):
         "revised",
         "the signal that had opened the position was revised and ended it",
     )
+    RESIZED = (
+        "resized",
+        "the position was brought to the weight that the signal asked for",
+    )
 
 
 RESTRAINTS = frozenset(
@@ -278,11 +298,15 @@ RESTRAINTS = frozenset(
         Reason.MINIMUM_HOLD,
         Reason.COOL_DOWN,
         Reason.FLIP_LIMIT,
+        Reason.UNRESOLVED,
+        Reason.NO_LEASE,
     }
 )
 """What a decision finds in the way and what may pass while the signal waits."""
 
 LASTING = RESTRAINTS | {
+    Reason.STOP_CROSSED,
+    Reason.WITHIN_BAND,
     Reason.STAKE_INVALID,
     Reason.STAKE_BELOW_MINIMUM,
     Reason.BUS_DOWN,
@@ -303,6 +327,6 @@ _TIME_OVER = frozenset({Reason.EXPIRED, Reason.STALE, Reason.MAX_DELAY, Reason.M
 
 def final_reason(waited_for: str | None, ended_by: Reason) -> Reason:
     """Return why nothing came of a signal that ``waited_for`` something until ``ended_by`` ended its waiting."""
-    if ended_by in _TIME_OVER and waited_for in LASTING:
+    if (ended_by in _TIME_OVER or ended_by is Reason.IN_POSITION) and waited_for in LASTING:
         return Reason(waited_for)
     return ended_by

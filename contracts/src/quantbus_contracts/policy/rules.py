@@ -48,6 +48,8 @@ class TradingRules:
     drift_band
         By how much of the capital a position may differ from the weight it is wanted at before it is resized; None
         leaves positions as they were entered.
+    max_leverage
+        The most leverage that a signal's wish for it is granted.
     """
 
     tolerance_bars: int = 1
@@ -63,6 +65,7 @@ class TradingRules:
     debounce: Debounce = field(default_factory=Debounce)
     confidence: Confidence = field(default_factory=Confidence)
     drift_band: float | None = None
+    max_leverage: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, naming each."""
@@ -86,3 +89,5 @@ class TradingRules:
             raise ConfigError(
                 f"drift_band: expected a share of the capital from 0 to below 1, found {self.drift_band!r}"
             )
+        if not (isfinite(self.max_leverage) and 1 <= self.max_leverage <= 125):
+            raise ConfigError(f"max_leverage: expected a number from 1 to 125, found {self.max_leverage!r}")

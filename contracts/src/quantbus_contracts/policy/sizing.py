@@ -7,7 +7,7 @@ from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.policy.side import PositionSide
 from quantbus_contracts.schema import Signal
 
-__all__ = ["RAISED_AT_MOST", "Resize", "entry_stake", "is_below_minimum", "resize"]
+__all__ = ["RAISED_AT_MOST", "Resize", "entry_leverage", "entry_stake", "is_below_minimum", "resize"]
 
 RAISED_AT_MOST = 1.3
 """Freqtrade raises a stake to the venue's minimum if that is no more than 30 % above it, and drops it otherwise."""
@@ -33,6 +33,17 @@ def is_below_minimum(stake: float, minimum: float | None) -> bool:
     return minimum is not None and isfinite(minimum) and stake * RAISED_AT_MOST < minimum
 
 
+def entry_leverage(signal: Signal, *, allowed: float, maximum: float) -> float:
+    """Return the leverage of an entry: what the signal asks for, 1 where it says nothing.
+
+    Never more than the consumer has ``allowed`` or the venue's ``maximum`` for the pair, never less than 1.
+    """
+    asked = signal.leverage if signal.leverage is not None else 1.0
+    if not all(isfinite(number) for number in (asked, allowed, maximum)):
+        return 1.0
+    return max(1.0, min(asked, allowed, maximum))
+
+
 @dataclass(frozen=True, slots=True)
 class Resize:
     """By how much to change a position in quote currency: above 0 to add, below to reduce, 0.0 to leave it."""
@@ -53,6 +64,7 @@ def resize(
     drift_band: float | None,
     scale: float = 1.0,
     hold: Reason | None = None,
+    least_rest: float | None = None,
 ) -> Resize:
     """Return the change that brings a position of value ``held`` to the signal's weight; all in quote currency.
 
@@ -65,7 +77,8 @@ def resize(
         return Resize()
     if (signal.weight > 0) != (side == "long"):
         return Resize()
-    if not all(isfinite(number) for number in (held, capital, minimum, maximum, scale)):
+    rest = minimum if least_rest is None else max(minimum, least_rest)
+    if not all(isfinite(number) for number in (held, capital, rest, minimum, maximum, scale)):
         return Resize(reason=Reason.STAKE_INVALID)
     if held <= 0 or capital <= 0 or scale <= 0 or minimum < 0:
         return Resize(reason=Reason.STAKE_INVALID)
@@ -74,7 +87,7 @@ def resize(
         return Resize(reason=Reason.WITHIN_BAND)
     if change > 0 and hold is not None:
         return Resize(reason=hold)
-    size = min(change, maximum) if change > 0 else min(-change, held - minimum)
+    size = min(change, maximum) if change > 0 else min(-change, held - rest)
     if size <= 0 or size < minimum:
         return Resize(reason=Reason.STAKE_BELOW_MINIMUM)
     return Resize(size if change > 0 else -size)

@@ -22,7 +22,14 @@ from quantbus_executor.ledger.rows import (
 )
 from quantbus_executor.ledger.settlement import settled, signal_of_order
 from quantbus_executor.trades.book import OrderRecord, TradeBook, TradeRecord
-from quantbus_executor.trades.tags import entry_tag, reason_of_exit_tag, signal_of_entry_tag
+from quantbus_executor.trades.claimed import UNCLAIMED, Claimed
+from quantbus_executor.trades.tags import (
+    entry_tag,
+    reason_of_exit_tag,
+    signal_of_entry_tag,
+    signal_of_resize_tag,
+    version_of_resize_tag,
+)
 
 __all__ = ["Bookkeeper"]
 
@@ -46,6 +53,8 @@ class _Missing:
     entry: bool
     reason: str | None
     placed_at: datetime
+    version: int
+    """The revision that the order names; 0 where it names none."""
 
 
 class Bookkeeper:
@@ -60,8 +69,13 @@ class Bookkeeper:
         ledger: ExecutionReader,
         clock: Clock,
         rules: TradingRules,
+        claimed: Claimed = UNCLAIMED,
     ) -> None:
-        """Compare ``book`` with ``journal``; ``signals`` and ``ledger`` are read after a restart."""
+        """Compare ``book`` with ``journal``; ``signals`` and ``ledger`` are read after a restart.
+
+        What is ``claimed`` and not yet found out about is left as it is.
+        """
+        self._claimed = claimed
         self._book = book
         self._journal = journal
         self._signals = signals
@@ -116,6 +130,8 @@ class Bookkeeper:
         """Note what became of everything that was accepted."""
         for row in self._journal.unsettled():
             trade = self._trade_of(row)
+            if is_acted_entry(row) and self._claimed.is_open(row.signal_id):
+                continue
             accepted_at = row.accepted_at or row.seen_at
             if trade is None and is_acted_entry(row) and now - accepted_at < _ORDER_IN_PROGRESS:
                 continue
@@ -161,12 +177,14 @@ class Bookkeeper:
 
     def _adopt(self, rows: Sequence[Execution]) -> None:
         for row in self._journal.adopt(rows):
-            # Killed between the decision and the order. In a dry run nobody else can hold such an order: try again.
-            if row.state is ExecutionState.ACCEPTED and is_acted_entry(row) and self._trade_of(row) is None:
+            if row.state is not ExecutionState.ACCEPTED or not is_acted_entry(row):
+                continue
+            # Killed between the decision and the order: tried again only where there surely was no order.
+            if self._trade_of(row) is None and self._claimed.may_try_again(row.signal_id):
                 self._journal.put(with_changes(row, {"state": ExecutionState.SEEN, "accepted_at": None}))
 
     def _trade_of(self, row: Execution) -> TradeRecord | None:
-        if _is_entry(row):
+        if _is_entry(row) and row.reason != Reason.RESIZED:
             trades = self._book.tagged(entry_tag(row.signal_id))
             return trades[-1] if trades else None
         return self._book.trade(row.trade_id) if row.trade_id is not None else None
@@ -186,7 +204,8 @@ class Bookkeeper:
         if row is not None and missing.reason == Reason.REVERSAL and _has_turned(row):
             return  # what follows on the exit is known already
         known = row is not None and row.state in (ExecutionState.FILLED, ExecutionState.REJECTED)
-        if row is not None and known and (missing.entry or not _is_entry(row)):
+        followed = row is not None and missing.version > row.version
+        if row is not None and known and not followed and (missing.entry or not _is_entry(row)):
             return  # only an exit may follow on an entry in the same row: a signal revised after it was traded
         trade = self._book.trade(missing.trade_id)
         published = self._signals.get(missing.signal_id)
@@ -214,7 +233,7 @@ class Bookkeeper:
         )
         side: PositionSide = "short" if trade.is_short else "long"
         ordered = {
-            "version": max(row.version, traded.version),
+            "version": missing.version or max(row.version, traded.version),
             "side": entry_action(side) if missing.entry else exit_action(side),
             "state": ExecutionState.ORDERED,
             "reason": missing.reason,
@@ -223,8 +242,10 @@ class Bookkeeper:
         return settled(with_changes(row, ordered), trade, traded.signal.ref_price)
 
 
-def is_entry_order(order: OrderRecord) -> bool:
-    """Tell whether a signal's order opens a position (its tag is the bare id)."""
+def is_entry_order(trade: TradeRecord, order: OrderRecord) -> bool:
+    """Tell whether a signal's order opens or increases a position."""
+    if signal_of_resize_tag(order.ft_order_tag) is not None:
+        return order.ft_order_side == ("sell" if trade.is_short else "buy")
     return signal_of_entry_tag(order.ft_order_tag) is not None
 
 
@@ -237,5 +258,8 @@ def _has_turned(row: Execution) -> bool:
 
 
 def _missing_of(trade: TradeRecord, order: OrderRecord, signal_id: str) -> _Missing:
-    reason = reason_of_exit_tag(order.ft_order_tag)
-    return _Missing(trade.id, signal_id, is_entry_order(order), reason, order.order_date_utc)
+    version = version_of_resize_tag(order.ft_order_tag)
+    reason = reason_of_exit_tag(order.ft_order_tag) if version is None else Reason.RESIZED.value
+    return _Missing(
+        trade.id, signal_id, is_entry_order(trade, order), reason, order.order_date_utc, version or 0
+    )

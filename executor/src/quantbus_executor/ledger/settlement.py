@@ -3,11 +3,18 @@
 Freqtrade's database is the truth about trades, so these facts stand over anything noted before.
 """
 
+from collections.abc import Sequence
+
 from quantbus_contracts.policy import Reason
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_executor.ledger.rows import rejected, turned, with_changes
 from quantbus_executor.trades.book import OrderRecord, TradeRecord
-from quantbus_executor.trades.tags import signal_of_entry_tag, signal_of_exit_tag
+from quantbus_executor.trades.tags import (
+    resize_tag,
+    signal_of_entry_tag,
+    signal_of_exit_tag,
+    signal_of_resize_tag,
+)
 
 __all__ = ["order_of_signal", "settled", "signal_of_order", "slippage"]
 
@@ -17,16 +24,14 @@ _MOST_SLIPPAGE = 1e6
 
 def signal_of_order(order: OrderRecord) -> str | None:
     """Return the id of the signal that caused an order; None if no signal did."""
-    return signal_of_entry_tag(order.ft_order_tag) or signal_of_exit_tag(order.ft_order_tag)
+    tag = order.ft_order_tag
+    return signal_of_entry_tag(tag) or signal_of_exit_tag(tag) or signal_of_resize_tag(tag)
 
 
 def order_of_signal(trade: TradeRecord, signal_id: str, *, entry: bool) -> OrderRecord | None:
     """Return the last order of ``trade`` that a signal caused as entry or as exit; one with a fill comes first."""
     named = signal_of_entry_tag if entry else signal_of_exit_tag
-    orders = [order for order in trade.orders if named(order.ft_order_tag) == signal_id]
-    filled = [order for order in orders if order.safe_filled > 0]
-    best = filled or orders
-    return best[-1] if best else None
+    return _last([order for order in trade.orders if named(order.ft_order_tag) == signal_id])
 
 
 def slippage(price: float, ref_price: float | None, *, buying: bool) -> float | None:
@@ -44,7 +49,7 @@ def settled(row: Execution, trade: TradeRecord | None, ref_price: float | None) 
     without a fill.
     """
     entry = row.side in ("enter_long", "enter_short")
-    order = order_of_signal(trade, row.signal_id, entry=entry) if trade is not None else None
+    order = _order_of(row, trade, entry=entry) if trade is not None else None
     if row.reason == Reason.REVERSAL and not entry:
         return _reversing(row, trade, order)
     if order is None or trade is None:
@@ -57,6 +62,18 @@ def settled(row: Execution, trade: TradeRecord | None, ref_price: float | None) 
     if trade.is_open and not entry:  # an exit's order may time out; the exit stands, and is ordered again
         return with_changes(row, facts)
     return rejected(with_changes(row, facts), Reason.ORDER_CANCELLED)
+
+
+def _order_of(row: Execution, trade: TradeRecord, *, entry: bool) -> OrderRecord | None:
+    if row.reason != Reason.RESIZED:
+        return order_of_signal(trade, row.signal_id, entry=entry)
+    tag = resize_tag(row.signal_id, row.version)
+    return _last([order for order in trade.orders if order.ft_order_tag == tag])
+
+
+def _last(orders: Sequence[OrderRecord]) -> OrderRecord | None:
+    best = [order for order in orders if order.safe_filled > 0] or orders
+    return best[-1] if best else None
 
 
 def _placed(row: Execution, trade: TradeRecord, order: OrderRecord) -> dict[str, object]:
@@ -88,7 +105,7 @@ def _fill(order: OrderRecord, ref_price: float | None) -> dict[str, object]:
 
 
 def _without_order(row: Execution, trade: TradeRecord | None, *, entry: bool) -> Execution:
-    if entry and trade is not None:
+    if entry and trade is not None and row.reason != Reason.RESIZED:
         return row
     if entry:
         placed = row.state is ExecutionState.ORDERED

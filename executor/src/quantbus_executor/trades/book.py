@@ -90,6 +90,26 @@ class TradeRecord(Protocol):
         ...
 
     @property
+    def amount(self) -> float:
+        """How much is held, in base currency."""
+        ...
+
+    @property
+    def stake_amount(self) -> float:
+        """What was staked on what is held, at the prices it was entered at, in quote currency."""
+        ...
+
+    @property
+    def leverage(self) -> float | None:
+        """How many times its stake the position is worth; None for 1, in records of old."""
+        ...
+
+    @property
+    def stop_loss(self) -> float | None:
+        """The price of the stop that Freqtrade holds; None or 0 before there is one."""
+        ...
+
+    @property
     def orders(self) -> Sequence[OrderRecord]:
         """Its orders, oldest first."""
         ...

@@ -9,8 +9,11 @@ __all__ = [
     "entry_tag",
     "exit_tag",
     "reason_of_exit_tag",
+    "resize_tag",
     "signal_of_entry_tag",
     "signal_of_exit_tag",
+    "signal_of_resize_tag",
+    "version_of_resize_tag",
 ]
 
 FORCED_ENTRY = "force_entry"
@@ -18,6 +21,7 @@ FORCED_ENTRY = "force_entry"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _EXIT = re.compile(r"([a-z_]+):([0-9a-f]{32})")
+_RESIZE = re.compile(r"resize:([0-9a-f]{32}):([0-9]{1,9})")
 
 
 def entry_tag(signal_id: str) -> str:
@@ -45,3 +49,23 @@ def reason_of_exit_tag(tag: str | None) -> str | None:
     """Return why a signal's exit was ordered; None if no signal ordered it."""
     found = _EXIT.fullmatch(tag) if tag is not None else None
     return found[1] if found else None
+
+
+def resize_tag(signal_id: str, version: int) -> str:
+    """Return the tag of an order that brings a position to a signal's weight, ``resize:3f2a…:1``.
+
+    The revision is part of it: each may increase a position once, and Freqtrade's own orders say whether it did.
+    """
+    return f"resize:{signal_id}:{version}"
+
+
+def signal_of_resize_tag(tag: str | None) -> str | None:
+    """Return the id of the signal that a resizing order was placed for; None if it is another kind of order."""
+    found = _RESIZE.fullmatch(tag) if tag is not None else None
+    return found[1] if found else None
+
+
+def version_of_resize_tag(tag: str | None) -> int | None:
+    """Return the revision that a resizing order was placed for; None if it is another kind of order."""
+    found = _RESIZE.fullmatch(tag) if tag is not None else None
+    return int(found[2]) if found else None
