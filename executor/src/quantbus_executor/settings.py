@@ -1,7 +1,7 @@
 """Settings of one consumer: from ``EXT_SIG_*``, then Freqtrade's own config, then ``QUANTBUS_*``."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from quantbus_contracts.runtime.settings import MongoSettings, check_environment
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.hearing.restraints import RestraintSettings
 
-__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings", "process_environment"]
+__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings", "process_environment", "setting_keys"]
 
 BLOCK = "external_signal"
 """The block of Freqtrade's config.json that is ours."""
@@ -217,6 +217,19 @@ class ExecutorSettings:
 def process_environment() -> Mapping[str, str]:
     """Return the environment, for whoever reads names that are not ours: ``FREQTRADE__*``."""
     return os.environ
+
+
+def setting_keys() -> dict[str, object]:
+    """Return every key of the block, dotted (``rules.tolerance_bars``), with what counts where it is not set."""
+    return dict(_keys_of(_Block, ""))
+
+
+def _keys_of(model: type[BaseModel], before: str) -> Iterator[tuple[str, object]]:
+    for name, given in model.model_fields.items():
+        if isinstance(given.default, BaseModel):
+            yield from _keys_of(type(given.default), f"{before}{name}.")
+        else:
+            yield f"{before}{name}", None if given.is_required() else given.default
 
 
 def _read_block(config: Mapping[str, Any], env: Mapping[str, str]) -> _Block:
