@@ -1,4 +1,4 @@
-"""Configs for dry runs."""
+"""Configs made from those that ship."""
 
 import json
 import stat
@@ -10,8 +10,15 @@ from typer.testing import CliRunner
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_executor.cli import app
-from quantbus_executor.configs.dry_run import ApiServer, DryRun, dry_run_config, venue_addresses
-from quantbus_executor.configs.files import read_config
+from quantbus_executor.configs.explained import SHIPPED as SHIPPED_NAMES
+from quantbus_executor.configs.reading import read_config
+from quantbus_executor.configs.tailored import (
+    KEY_NAMES,
+    ApiServer,
+    Tailoring,
+    tailored_config,
+    venue_addresses,
+)
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_services.paper_exchange.binance.urls import ccxt_config
 
@@ -24,15 +31,23 @@ def base() -> dict[str, Any]:
     return read_config(SHIPPED)
 
 
-def test_the_config_that_ships_is_a_dry_run_that_holds_no_usable_secret(base: dict[str, Any]) -> None:
-    assert base["dry_run"] is True
-    assert base["api_server"]["enabled"] is False
-    assert base["api_server"]["listen_ip_address"] == "127.0.0.1"
-    assert base["api_server"]["password"] == ""
-    assert "jwt_secret_key" not in base["api_server"]
-    assert "key" not in base["exchange"]
-    assert base["strategy"] == "ExternalSignalStrategy"
-    assert ExecutorSettings.load(base, {}).consumer_id == "dryrun"
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_the_configs_that_ship_hold_no_usable_secret(name: str) -> None:
+    config = read_config(SHIPPED.with_name(name))
+    assert config["dry_run"] is (name == "config.dryrun.json")
+    assert config["api_server"]["enabled"] is False
+    assert config["api_server"]["listen_ip_address"] == "127.0.0.1"
+    assert config["api_server"]["password"] == ""
+    assert "jwt_secret_key" not in config["api_server"]
+    assert not set(KEY_NAMES) & set(config["exchange"])
+    assert config["strategy"] == "ExternalSignalStrategy"
+    assert ExecutorSettings.load(config, {}).strategy_id
+
+
+def test_each_config_that_ships_has_a_ledger_and_a_database_of_its_own() -> None:
+    configs = [read_config(SHIPPED.with_name(name)) for name in SHIPPED_NAMES]
+    assert len({config["db_url"] for config in configs}) == len(configs)
+    assert len({config["external_signal"]["consumer_id"] for config in configs}) == len(configs)
 
 
 def test_every_address_of_the_venue_is_replaced() -> None:
@@ -48,7 +63,7 @@ def test_what_is_asked_for_is_in_the_config_and_the_base_is_left_alone(
     base: dict[str, Any], tmp_path: Path
 ) -> None:
     before = json.dumps(base)
-    run = DryRun(
+    run = Tailoring(
         database=tmp_path / "trades.sqlite",
         venue_url=URL,
         pairs=("SOL/USDT", "XRP/USDT", "ADA/USDT"),
@@ -59,7 +74,8 @@ def test_what_is_asked_for_is_in_the_config_and_the_base_is_left_alone(
         throttle_seconds=1,
         api=ApiServer(port=8181, password="p", jwt_secret="s" * 40),
     )
-    made = dry_run_config(base, run)
+    made = tailored_config(base, run)
+    assert made["dry_run"] is True
     assert json.dumps(base) == before
     assert made["db_url"] == f"sqlite:///{tmp_path}/trades.sqlite"
     assert made["exchange"]["pair_whitelist"] == ["SOL/USDT", "XRP/USDT", "ADA/USDT"]
@@ -75,7 +91,7 @@ def test_what_is_asked_for_is_in_the_config_and_the_base_is_left_alone(
 
 
 def test_the_real_venue_is_kept_where_no_address_is_given(base: dict[str, Any], tmp_path: Path) -> None:
-    made = dry_run_config(base, DryRun(database=tmp_path / "t", exchange="kraken"))
+    made = tailored_config(base, Tailoring(database=tmp_path / "t", exchange="kraken"))
     assert made["exchange"]["name"] == "kraken"
     assert "ccxt_config" not in made["exchange"]
 
@@ -83,7 +99,7 @@ def test_the_real_venue_is_kept_where_no_address_is_given(base: dict[str, Any], 
 @pytest.mark.parametrize(
     ("change", "run", "told"),
     [
-        ({"dry_run": False}, {}, "dry_run true, found False"),
+        ({}, {"live": True}, "dry_run false for real orders, found True"),
         ({}, {"timeframe": "7m"}, "expected a timeframe"),
         ({}, {"venue_url": URL, "exchange": "kraken"}, "found 'kraken'"),
     ],
@@ -92,7 +108,21 @@ def test_what_cannot_be_is_refused(
     base: dict[str, Any], tmp_path: Path, change: dict[str, Any], run: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(Exception, match=told):
-        dry_run_config(base | change, DryRun(database=tmp_path / "t", **run))
+        tailored_config(base | change, Tailoring(database=tmp_path / "t", **run))
+
+
+@pytest.mark.parametrize("name", ["config.live.json", "config.live-futures.json"])
+def test_real_orders_are_sent_only_where_they_are_asked_for_by_name(name: str, tmp_path: Path) -> None:
+    base = read_config(SHIPPED.with_name(name))
+    base["exchange"] |= {"key": "k", "secret": "s"}
+    rehearsed = tailored_config(base, Tailoring(database=tmp_path / "t", capital=150.0))
+    assert rehearsed["dry_run"] is True
+    assert rehearsed["dry_run_wallet"] == 150.0
+    assert not {"key", "secret"} & set(rehearsed["exchange"])
+    live = tailored_config(base, Tailoring(database=tmp_path / "t", live=True, capital=150.0))
+    assert live["dry_run"] is False
+    assert live["available_capital"] == 150.0
+    assert live["exchange"]["key"] == "k"
 
 
 @pytest.mark.parametrize("wrong", [{"port": 0}, {"port": 70_000}, {"password": ""}, {"jwt_secret": "short"}])
@@ -118,6 +148,24 @@ def test_the_command_writes_a_file_for_its_owner_only_with_secrets_of_its_own(tm
     assert made["api_server"]["password"] == "from-file"
     assert made["api_server"]["jwt_secret_key"] != other["api_server"]["jwt_secret_key"]
     assert not list(tmp_path.glob("**/*.new"))
+
+
+@pytest.mark.parametrize(
+    ("options", "dry_run", "mode"),
+    [
+        ((), True, "spot"),
+        (("--live",), False, "spot"),
+        (("--futures",), True, "futures"),
+        (("--live", "--futures"), False, "futures"),
+    ],
+)
+def test_the_command_starts_from_the_config_that_fits(
+    options: tuple[str, ...], dry_run: bool, mode: str
+) -> None:
+    done = CliRunner().invoke(app, ["config", *options])
+    made = json.loads(done.stdout)
+    assert (made["dry_run"], made["trading_mode"]) == (dry_run, mode)
+    assert ("live" if not dry_run else "dryrun") in made["db_url"]
 
 
 def test_the_command_prints_the_config_where_no_file_is_named() -> None:

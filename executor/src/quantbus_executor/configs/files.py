@@ -8,45 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_executor.configs.dry_run import ApiServer
+from quantbus_executor.configs.tailored import ApiServer
 
-__all__ = ["api_server", "read_config", "shipped_config", "told", "write_config"]
+__all__ = ["api_server", "shipped_config", "told", "userdir", "write_config"]
 
 _OWNER_ONLY = 0o600
-_SHIPPED = Path("executor/user_data/config.dryrun.json")
+_USERDIR = Path("executor/user_data")
 
 
-def shipped_config() -> Path:
-    """Return where the config that ships with quantbus is: in the checkout around us.
+def shipped_config(*, live: bool = False, futures: bool = False) -> Path:
+    """Return where a config that ships with quantbus is: in the checkout around us.
 
     Raises
     ------
     ConfigError
-        If there is none.
+        If there is no checkout.
+    """
+    name = "config.live-futures.json" if futures else "config.live.json" if live else "config.dryrun.json"
+    return userdir() / name
+
+
+def userdir() -> Path:
+    """Return Freqtrade's user folder of the checkout around us.
+
+    Raises
+    ------
+    ConfigError
+        If there is no checkout.
     """
     for folder in (Path.cwd(), *Path.cwd().parents, *Path(__file__).resolve().parents):
-        if (folder / _SHIPPED).is_file():
-            return folder / _SHIPPED
-    raise ConfigError(f"expected {_SHIPPED} in a checkout of quantbus, found none; name a config with --base")
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Return the config in ``path``.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing or holds no JSON object.
-    """
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"expected a Freqtrade config in {path}, found none: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"expected JSON in {path}, found something else: {error}") from None
-    if not isinstance(config, dict):
-        raise ConfigError(f"expected a JSON object in {path}, found {type(config).__name__}")
-    return config
+        if (folder / _USERDIR / "config.dryrun.json").is_file():
+            return folder / _USERDIR
+    raise ConfigError(f"expected {_USERDIR} in a checkout of quantbus, found none; name files by options")
 
 
 def api_server(port: int, password_file: Path | None) -> ApiServer:

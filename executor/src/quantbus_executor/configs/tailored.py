@@ -1,4 +1,4 @@
-"""A Freqtrade config for a dry run, made from the one that ships; pure.
+"""A Freqtrade config made from one that ships; pure. Real orders only where they are asked for by name.
 
 Sent to another address than the venue's own, every address of the venue is replaced: one that is left out would
 quietly reach the real exchange and mix its candles with the others.
@@ -14,9 +14,13 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.settings import BLOCK
 
-__all__ = ["ApiServer", "DryRun", "dry_run_config", "venue_addresses"]
+__all__ = ["KEY_NAMES", "ApiServer", "Tailoring", "tailored_config", "venue_addresses"]
 
 _SHORTEST_SECRET = 32
+_WALLET = 1000
+KEY_NAMES = ("key", "apiKey", "secret", "password", "private_key", "privateKey")
+"""What exchanges know an account by, as Freqtrade's block ``exchange`` names it."""
+
 # ccxt's groups of Binance's REST API: the versions that each has, as V2, V3 … behind the name
 _GROUPS = {
     "sapi": 4,
@@ -53,10 +57,11 @@ class ApiServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DryRun:
-    """What a dry run differs in from the config that ships; None keeps what that says."""
+class Tailoring:
+    """What a bot differs in from the config that it is made from; None keeps what that says."""
 
     database: Path
+    live: bool = False
     venue_url: str | None = None
     exchange: str | None = None
     pairs: Sequence[str] = ()
@@ -64,42 +69,59 @@ class DryRun:
     strategy_id: str | None = None
     consumer_id: str | None = None
     stake: float | None = None
+    capital: float | None = None
     max_open_trades: int | None = None
     throttle_seconds: int | None = None
     api: ApiServer | None = None
 
 
-def dry_run_config(base: Mapping[str, Any], run: DryRun) -> dict[str, Any]:
-    """Return ``base`` changed as ``run`` says; ``base`` itself is left alone.
+def tailored_config(base: Mapping[str, Any], wanted: Tailoring) -> dict[str, Any]:
+    """Return ``base`` changed as ``wanted`` says; ``base`` itself is left alone.
+
+    Without ``live`` a dry run comes out whatever the base is, so that a live config can be rehearsed; its keys are
+    left behind.
 
     Raises
     ------
     ConfigError
-        If ``base`` would trade with real money, the venue is given twice, or the timeframe is unknown.
+        If ``live`` is asked of the config of a dry run, the venue is given twice, or the timeframe is unknown.
     """
-    if run.venue_url is not None and run.exchange not in (None, "binance"):
-        raise ConfigError(f"expected no exchange beside a venue's address, found {run.exchange!r}")
-    if base.get("dry_run") is not True:
-        raise ConfigError(f"expected a base config with dry_run true, found {base.get('dry_run')!r}")
+    if wanted.venue_url is not None and wanted.exchange not in (None, "binance"):
+        raise ConfigError(f"expected no exchange beside a venue's address, found {wanted.exchange!r}")
+    if wanted.live and base.get("dry_run") is not False:
+        raise ConfigError(
+            f"expected a base config with dry_run false for real orders, found {base.get('dry_run')!r}: start from "
+            "config.live.json or config.live-futures.json"
+        )
     config: dict[str, Any] = copy.deepcopy(dict(base))
-    config["db_url"] = f"sqlite:///{run.database.absolute()}"
+    config["db_url"] = f"sqlite:///{wanted.database.absolute()}"
     exchange = config.setdefault("exchange", {})
-    _set(exchange, "name", run.exchange)
-    if run.pairs:
-        exchange["pair_whitelist"] = list(run.pairs)
-        config["max_open_trades"] = len(run.pairs)
-    if run.venue_url is not None:
+    _set(exchange, "name", wanted.exchange)
+    if wanted.pairs:
+        exchange["pair_whitelist"] = list(wanted.pairs)
+        config["max_open_trades"] = len(wanted.pairs)
+    if wanted.venue_url is not None:
         exchange["enable_ws"] = False
-        exchange["ccxt_config"] = {"urls": venue_addresses(run.venue_url)}
-    _set(config, "timeframe", Timeframe.parse(run.timeframe).name if run.timeframe else None)
-    _set(config, "stake_amount", run.stake)
-    _set(config, "max_open_trades", run.max_open_trades)
-    _set(config.setdefault(BLOCK, {}), "strategy_id", run.strategy_id)
-    _set(config[BLOCK], "consumer_id", run.consumer_id)
-    _set(config.setdefault("internals", {}), "process_throttle_secs", run.throttle_seconds)
-    if run.api is not None:
-        config["api_server"] = _api_block(run.api)
-    return config
+        exchange["ccxt_config"] = {"urls": venue_addresses(wanted.venue_url)}
+    _set(config, "timeframe", Timeframe.parse(wanted.timeframe).name if wanted.timeframe else None)
+    _set(config, "stake_amount", wanted.stake)
+    _set(config, "max_open_trades", wanted.max_open_trades)
+    _set(config, "available_capital", wanted.capital)
+    _set(config.setdefault(BLOCK, {}), "strategy_id", wanted.strategy_id)
+    _set(config[BLOCK], "consumer_id", wanted.consumer_id)
+    _set(config.setdefault("internals", {}), "process_throttle_secs", wanted.throttle_seconds)
+    if wanted.api is not None:
+        config["api_server"] = _api_block(wanted.api)
+    return config if wanted.live else _rehearsed(config)
+
+
+def _rehearsed(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config as a dry run with as much money as the bot may use."""
+    for name in KEY_NAMES:
+        config["exchange"].pop(name, None)
+    capital = config.pop("available_capital", None)
+    wallet = capital or config.get("dry_run_wallet") or _WALLET
+    return config | {"dry_run": True, "dry_run_wallet": wallet}
 
 
 def venue_addresses(url: str) -> dict[str, Any]:
