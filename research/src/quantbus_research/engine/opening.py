@@ -1,0 +1,64 @@
+"""The only place that starts Qlib: over a store of ours, with a recorder that today's MLflow accepts."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from quantbus_research.engine.bins import BinStore
+from quantbus_research.engine.region import CRYPTO, teach_qlib_crypto
+from quantbus_research.settings.extras import load
+
+__all__ = ["open_qlib", "recording"]
+
+_PURPOSE = "the Qlib engine"
+
+
+def open_qlib(store: BinStore, tracking: Path, *, experiment: str = "quantbus") -> None:
+    """Point Qlib, in this process, at a store, and its recorder at ``tracking``.
+
+    Records go to ``tracking/records.db`` (SQLite: Qlib's own default, a folder of files, is refused by MLflow since
+    3.17) and artefacts below ``tracking/artefacts``, whatever the current folder is.
+
+    Raises
+    ------
+    ConfigError
+        If the extra ``qlib`` is not installed.
+    """
+    qlib = load("qlib", extra="qlib", purpose=_PURPOSE)
+    load("mlflow", extra="qlib", purpose=_PURPOSE)
+    teach_qlib_crypto()
+    tracking = tracking.resolve()
+    tracking.mkdir(parents=True, exist_ok=True)
+    address = f"sqlite:///{tracking / 'records.db'}"
+    _prepare_experiment(address, experiment, tracking / "artefacts")
+    root = str(store.folder)
+    qlib.init(
+        provider_uri=dict.fromkeys(store.manifest.frequencies, root),
+        region=CRYPTO,
+        kernels=1,
+        logging_level=logging.WARNING,
+        exp_manager={
+            "class": "MLflowExpManager",
+            "module_path": "qlib.workflow.expm",
+            "kwargs": {"uri": address, "default_exp_name": experiment},
+        },
+    )
+
+
+@contextmanager
+def recording(experiment: str, name: str) -> Iterator[object]:
+    """Run what is inside as one recorded run; yields Qlib's recorder."""
+    from qlib.workflow import R
+
+    with R.start(experiment_name=experiment, recorder_name=name):
+        yield R.get_recorder()
+
+
+def _prepare_experiment(address: str, name: str, artefacts: Path) -> None:
+    """Make the experiment ourselves: Qlib would leave its artefacts in whatever folder is the current one."""
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=address)
+    if client.get_experiment_by_name(name) is None:
+        client.create_experiment(name, artifact_location=artefacts.as_uri())
