@@ -16,8 +16,8 @@ from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Control, ControlKind, Signal, Strategy
 from quantbus_contracts.testing import make_signal
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_executor.assembly import build_follower
 from quantbus_executor.follower import SignalFollower
-from quantbus_executor.session import build_follower
 from quantbus_executor.settings import ExecutorSettings
 from tests.fixtures.poison import HIDDEN, POISONS, as_sent, poisoned, sound_row, write_past_validators
 from tests.unit.executor.rig import FakeBook, FakeOrder, FakeTrade
