@@ -150,8 +150,8 @@ def _lacks_fields(given: Backtested) -> Iterator[Cause]:
         if missing:
             yield Cause(
                 "missing_field",
-                f"the Qlib data has no ${field} at {frequency} for {', '.join(sorted(missing)[:3])}: Qlib takes "
-                "what it cannot read for suspended; make the data with `quantbus research convert`",
+                f"the Qlib data has no ${field} at {frequency} for {', '.join(sorted(missing)[:3])}: Qlib says "
+                "nothing, and does not trade what it cannot read; make the data with `quantbus research convert`",
             )
 
 
