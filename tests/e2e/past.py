@@ -1,6 +1,5 @@
 """Freqtrade over a past: candles in files, signals on a real bus, the exchange for its list of markets only."""
 
-import contextlib
 import json
 import os
 import shutil
