@@ -21,6 +21,7 @@ from quantbus_contracts.policy.interval import (
     is_future_stamped,
     tolerance_end,
 )
+from quantbus_contracts.policy.overlooked import Fate, fate_of_overlooked
 from quantbus_contracts.policy.position import Position, StandingExit
 from quantbus_contracts.policy.reasons import LASTING, RESTRAINTS, Reason, final_reason
 from quantbus_contracts.policy.resizing import Holding, decide_resize
@@ -54,6 +55,7 @@ __all__ = [
     "Debounce",
     "Decision",
     "DecisionKind",
+    "Fate",
     "Holding",
     "Interval",
     "Obstacle",
@@ -75,6 +77,7 @@ __all__ = [
     "entry_leverage",
     "entry_obstacle",
     "entry_stake",
+    "fate_of_overlooked",
     "final_reason",
     "first_bar_to_enter",
     "flips",

@@ -179,6 +179,11 @@ class Reason(StrEnum):
         "no price could be had to enter at",
         "Look in the bot's log what the venue answered.",
     )
+    VENUE_ERROR = (
+        "venue_error",
+        "the venue answered with an error when Freqtrade asked what it needs to enter",
+        "Look in the bot's log what the venue answered.",
+    )
     DEPTH_OF_MARKET = (
         "depth_of_market",
         "Freqtrade's check_depth_of_market did not let it in",
@@ -317,6 +322,7 @@ LASTING = RESTRAINTS | {
     Reason.NO_CANDLES,
     Reason.STALE_CANDLES,
     Reason.NO_PRICE,
+    Reason.VENUE_ERROR,
     Reason.DEPTH_OF_MARKET,
     Reason.PAUSED,
 }

@@ -1,28 +1,29 @@
-"""The ledger as this bot keeps it: every row's newest state, and an outbox to the bus.
+"""The ledger as this bot keeps it: every row's newest state, on its way to the bus through the outbox.
 
 Nothing here raises into Freqtrade. A row that the bus did not take stays in the outbox and is sent again with the
-next loop. Freqtrade calls back from two threads (its loop and its REST API), so rows are kept under a lock.
+next loop; one that has not come to an end stays there besides, so that a killed bot knows it when it starts again.
+Freqtrade calls back from two threads (its loop and its REST API), so rows are kept under a lock.
 """
 
 import logging
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from quantbus_contracts.errors import BusUnavailable, ConfigError, QuantbusError
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.execution_writer import ExecutionWriter as MongoExecutionWriter
 from quantbus_contracts.ports import ExecutionWriter
 from quantbus_contracts.schema import Execution, ExecutionState
+from quantbus_executor.ledger.outbox import Outbox
 from quantbus_executor.ledger.rows import is_final
+from quantbus_executor.ledger.sending import Sender
 
 __all__ = ["Journal", "open_journal"]
 
 logger = logging.getLogger(__name__)
 _MOST_ROWS = 10_000
-_BATCH = 500
-_MOST_QUESTIONS = 10  # enough to narrow a full batch down to the one row that is refused
+_KIND = "execution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,26 @@ class _Entry:
 class Journal:
     """Rows by signal id. What is stored is what was decided; sending it is another matter."""
 
-    def __init__(self, writer: ExecutionWriter, consumer_id: str, *, most_rows: int = _MOST_ROWS) -> None:
-        """Send through ``writer``; keep at most ``most_rows`` in memory."""
-        self._writer = writer
+    def __init__(
+        self,
+        writer: ExecutionWriter,
+        consumer_id: str,
+        *,
+        outbox: Outbox | None = None,
+        most_rows: int = _MOST_ROWS,
+    ) -> None:
+        """Send through ``writer`` what lies in ``outbox``; keep at most ``most_rows`` in memory."""
         self.consumer_id = consumer_id
+        self._outbox = outbox or Outbox(most=most_rows)
+        self._sender = Sender(self._outbox, _KIND, Execution.model_validate_json, writer.record)
         self._most_rows = most_rows
         self._entries: dict[str, _Entry] = {}
         self._open: set[str] = set()
-        self._outbox: dict[str, Execution] = {}
-        self._lock = threading.RLock()
+        self._lock = self._outbox.lock
         self.forgotten_until: datetime | None = None
         """When the newest of the rows was seen that had no room in memory; None while it had room for all."""
+        self.restored = self._restore()
+        """The rows that an earlier process left in the outbox."""
 
     def row(self, signal_id: str) -> Execution | None:
         """Return the newest state of a signal; None if it was never seen."""
@@ -67,8 +77,7 @@ class Journal:
             if former is not None and former.row == row:
                 return
             _tell(row, former.row if former else None)
-            self._outbox.pop(row.signal_id, None)
-            self._outbox[row.signal_id] = row
+            self._outbox.lay(_KIND, row.signal_id, row.model_dump_json(exclude_none=True))
             self._forget_surplus()
 
     def adopt(self, rows: Sequence[Execution]) -> list[Execution]:
@@ -100,37 +109,19 @@ class Journal:
     @property
     def unsent(self) -> int:
         """How many rows the bus has not taken yet."""
-        with self._lock:
-            return len(self._outbox)
+        return self._outbox.unsent(_KIND)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Flush to the disk once, at the end, what is put inside."""
+        with self._outbox.together():
+            yield
 
     def flush(self) -> bool:
-        """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused.
-
-        At most a few questions are asked, since the bot's loop waits for them; the rest goes with the next loop.
-        """
-        size = _BATCH
-        for _ in range(_MOST_QUESTIONS):
-            batch = self._oldest_unsent(size)
-            if not batch:
-                return True
-            try:
-                self._writer.record(batch)
-            except BusUnavailable as error:
-                logger.debug("%d ledger rows wait for the bus: %s", self.unsent, error)
-                return False
-            except ConfigError as error:  # a person can mend it, so nothing is dropped
-                logger.warning("%d ledger rows wait until the bot may write them: %s", self.unsent, error)
-                return False
-            except QuantbusError as error:
-                if len(batch) > 1:
-                    size = len(batch) // 2  # one refused row must not hold up the others for ever
-                    continue
-                logger.error(
-                    "the bus refuses the ledger row of signal %s (dropped): %s", batch[0].signal_id, error
-                )
-            self._sent(batch)
-            size = _BATCH
-        return self.unsent == 0
+        """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused."""
+        with self._lock:
+            unfinished = frozenset(self._open)
+        return self._sender.flush(keep=unfinished)
 
     def _open_rows(self) -> list[Execution]:
         return [self._entries[signal_id].row for signal_id in self._open]
@@ -139,27 +130,28 @@ class Journal:
         self._entries[row.signal_id] = _Entry(row, ref_price)
         (self._open.discard if is_final(row) else self._open.add)(row.signal_id)
 
-    def _oldest_unsent(self, count: int) -> list[Execution]:
-        with self._lock:
-            return list(self._outbox.values())[:count]
-
-    def _sent(self, rows: Sequence[Execution]) -> None:
-        with self._lock:
-            for row in rows:
-                if self._outbox.get(row.signal_id) == row:  # unless it changed while it was on its way
-                    del self._outbox[row.signal_id]
+    def _restore(self) -> list[Execution]:
+        restored = []
+        for letter in self._outbox.all(_KIND):
+            try:
+                row = Execution.model_validate_json(letter.body)
+            except ValueError as error:  # written by another version
+                logger.error("the ledger row of signal %s in the outbox is unreadable: %s", letter.key, error)
+                continue
+            if row.consumer_id == self.consumer_id:
+                self._store(row, None)
+                restored.append(row)
+        return restored
 
     def _forget_surplus(self) -> None:
         surplus = len(self._entries) - self._most_rows
-        if surplus > 0:
-            settled = [name for name, entry in self._entries.items() if is_final(entry.row)]
-            for name in [name for name in settled if name not in self._outbox][:surplus]:
-                seen_at = self._entries.pop(name).row.seen_at
-                self.forgotten_until = max(seen_at, self.forgotten_until or seen_at)
-        while len(self._outbox) > self._most_rows:
-            dropped = next(iter(self._outbox))
-            del self._outbox[dropped]
-            logger.error("the outbox is full: the ledger row of signal %s is lost", dropped)
+        if surplus <= self._most_rows // 10:  # in one go, not one by one
+            return
+        waiting = {letter.key for letter in self._outbox.all(_KIND)}
+        settled = [name for name, entry in self._entries.items() if is_final(entry.row)]
+        for name in [name for name in settled if name not in waiting][:surplus]:
+            seen_at = self._entries.pop(name).row.seen_at
+            self.forgotten_until = max(seen_at, self.forgotten_until or seen_at)
 
 
 def _tell(row: Execution, former: Execution | None) -> None:
@@ -176,6 +168,6 @@ def _tell(row: Execution, former: Execution | None) -> None:
         )
 
 
-def open_journal(connection: Connection, consumer_id: str) -> Journal:
+def open_journal(connection: Connection, consumer_id: str, outbox: Outbox | None = None) -> Journal:
     """Return the journal that sends its rows over ``connection``."""
-    return Journal(MongoExecutionWriter(connection), consumer_id)
+    return Journal(MongoExecutionWriter(connection), consumer_id, outbox=outbox)

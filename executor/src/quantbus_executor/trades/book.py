@@ -100,6 +100,11 @@ class TradeRecord(Protocol):
         ...
 
     @property
+    def open_rate(self) -> float:
+        """The average price it was entered at."""
+        ...
+
+    @property
     def leverage(self) -> float | None:
         """How many times its stake the position is worth; None for 1, in records of old."""
         ...

@@ -1,0 +1,94 @@
+"""How far Freqtrade came with each entry it was offered: so that a refusal without a word gets its name.
+
+Freqtrade asks the strategy three things on the way to an order: for its columns, for the stake, and for a last yes.
+What it asked, what its log said and what its state was tell together why an entry was not made.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from quantbus_contracts.policy import PositionSide, Reason
+from quantbus_executor.trades.house_rules import HouseRules, house_refusal
+
+__all__ = ["Attempts", "Stage"]
+
+
+class Stage(IntEnum):
+    """How far an entry came."""
+
+    OFFERED = 0
+    MARKED = 1
+    STAKED = 2
+    CONFIRMED = 3
+
+
+@dataclass(slots=True)
+class _Attempt:
+    signal_id: str
+    side: PositionSide
+    foreseen: Reason | None
+    stage: Stage = Stage.OFFERED
+    heard: Reason | None = None
+    refused_by_us: bool = False
+
+
+class Attempts:
+    """The entries offered in one loop, by pair."""
+
+    def __init__(self, rules: HouseRules | None) -> None:
+        """Name what ``rules`` refuse; without them nothing is named."""
+        self._rules = rules
+        self._attempts: dict[str, _Attempt] = {}
+
+    def begin(self, pair: str, signal_id: str, side: PositionSide, now: datetime) -> None:
+        """Note that a pair is offered to be entered."""
+        foreseen = house_refusal(self._rules, pair, side, now) if self._rules is not None else None
+        self._attempts[pair] = _Attempt(signal_id, side, foreseen)
+
+    def reached(self, pair: str, stage: Stage) -> None:
+        """Note how far Freqtrade came with a pair."""
+        if (attempt := self._attempts.get(pair)) is not None:
+            attempt.stage = max(attempt.stage, stage)
+
+    def refused(self, pair: str) -> None:
+        """Note that we said no ourselves, and why is in the ledger."""
+        if (attempt := self._attempts.get(pair)) is not None:
+            attempt.refused_by_us = True
+
+    def heard(self, pair: str, reason: Reason) -> None:
+        """Note what Freqtrade's log said about a pair."""
+        if (attempt := self._attempts.get(pair)) is not None:
+            attempt.heard = reason
+
+    def review(self, now: datetime) -> Iterator[tuple[str, Reason]]:
+        """Yield why each entry of the loop that has ended was not made, and forget them all.
+
+        An entry that was agreed to is named only if the venue or Freqtrade itself said that there is no order.
+        """
+        attempts, self._attempts = self._attempts, {}
+        if self._rules is None:
+            return
+        for pair, attempt in attempts.items():
+            reason = self._why(pair, attempt, self._rules, now)
+            if reason is not None:
+                yield attempt.signal_id, reason
+
+    def _why(self, pair: str, attempt: _Attempt, rules: HouseRules, now: datetime) -> Reason | None:
+        if attempt.refused_by_us:
+            return None
+        if attempt.stage is Stage.CONFIRMED:
+            return attempt.heard if attempt.heard is Reason.ORDER_REJECTED else None
+        if attempt.heard is not None:
+            return attempt.heard
+        if attempt.stage is Stage.STAKED:
+            return (
+                Reason.NO_BALANCE
+            )  # less than the venue's minimum is free: the stake itself was large enough
+        seen = house_refusal(rules, pair, attempt.side, now) or attempt.foreseen
+        if seen is not None:
+            return seen
+        if attempt.stage is Stage.OFFERED:
+            return Reason.NO_CANDLES
+        return Reason.DEPTH_OF_MARKET if rules.looks_at_depth() else Reason.PAUSED
