@@ -1,4 +1,4 @@
-"""``quantbus research``: run recipes, list them, validate them. Heavy imports wait until a command runs."""
+"""Run recipes, list them, validate them."""
 
 import json
 from datetime import UTC, datetime
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="From candles to signals: train a recipe's model and publish what it says.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
+app = typer.Typer()
 
 RecipeName = Annotated[str, typer.Argument(help="Path of a TOML file, or the name of a shipped recipe.")]
 Overrides = Annotated[
