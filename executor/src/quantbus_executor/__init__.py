@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quantbus_executor.acting.columns import mark_no_exits
+    from quantbus_executor.claims.claim import Claim
     from quantbus_executor.guard import fails_to
     from quantbus_executor.session import FOLLOWING
+    from quantbus_executor.settings import Abilities
 
-__all__ = ["FOLLOWING", "fails_to", "mark_no_exits"]
+__all__ = ["FOLLOWING", "Abilities", "Claim", "fails_to", "mark_no_exits"]
 
 _HOMES = {
     "FOLLOWING": "quantbus_executor.session",
+    "Abilities": "quantbus_executor.settings",
+    "Claim": "quantbus_executor.claims.claim",
     "fails_to": "quantbus_executor.guard",
     "mark_no_exits": "quantbus_executor.acting.columns",
 }

@@ -10,6 +10,7 @@ from quantbus_contracts.mongo.restraints import RestraintReader as MongoRestrain
 from quantbus_contracts.mongo.signal_reader import SignalReader as MongoSignalReader
 from quantbus_contracts.ports import ExecutionReader, HeartbeatStore, RestraintReader, SignalReader
 from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.claims.keeper import ClaimKeeper
 from quantbus_executor.follower import SignalFollower
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.patience import Patience
@@ -19,6 +20,7 @@ from quantbus_executor.ledger.bookkeeping import Bookkeeper
 from quantbus_executor.ledger.journal import Journal, open_journal
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
+from quantbus_executor.trades.claimed import UNCLAIMED
 
 __all__ = ["BusPorts", "assemble", "build_follower"]
 
@@ -35,11 +37,15 @@ class BusPorts:
 
 
 def build_follower(
-    settings: ExecutorSettings, connection: Connection, book: TradeBook, clock: Clock
+    settings: ExecutorSettings,
+    connection: Connection,
+    book: TradeBook,
+    clock: Clock,
+    claims: ClaimKeeper | None = None,
 ) -> SignalFollower:
     """Put a follower together over one connection to the real bus."""
     patience = Patience(clock, settings.query_timeout, connection.bounded)
-    return assemble(settings, _ports_of(connection, settings), book, clock, patience)
+    return assemble(settings, _ports_of(connection, settings), book, clock, patience, claims)
 
 
 def assemble(
@@ -48,8 +54,9 @@ def assemble(
     book: TradeBook,
     clock: Clock,
     patience: Patience | None = None,
+    claims: ClaimKeeper | None = None,
 ) -> SignalFollower:
-    """Put a follower together over ``bus``."""
+    """Put a follower together over ``bus``; without ``claims`` none of its orders may be a real one."""
     return SignalFollower(
         feed=SignalFeed(
             bus.signals,
@@ -59,8 +66,9 @@ def assemble(
             clock_skew=settings.rules.clock_skew,
             max_answer_age=settings.max_answer_age,
         ),
+        signals=bus.signals,
         journal=bus.journal,
-        gate=EntryGate(book, bus.journal),
+        gate=EntryGate(book, bus.journal, claims),
         bookkeeper=Bookkeeper(
             book,
             bus.journal,
@@ -68,6 +76,7 @@ def assemble(
             ledger=bus.ledger,
             clock=clock,
             rules=settings.rules,
+            claimed=claims or UNCLAIMED,
         ),
         book=book,
         pulse=Pulse(bus.heartbeats, settings.consumer_id, clock.now()),
@@ -80,6 +89,7 @@ def assemble(
         ),
         rules=settings.rules,
         patience=patience or Patience(clock, settings.query_timeout),
+        claims=claims,
     )
 
 

@@ -15,11 +15,15 @@ import pandas as pd
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.mongo.leases import LeaseStore
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.assembly import build_follower
 from quantbus_executor.backtest.book import ListedTrades, Lists
 from quantbus_executor.backtest.recalling import recall_from_bus
 from quantbus_executor.backtest.rehearsal import Rehearsal
+from quantbus_executor.claims.keeper import ClaimKeeper
+from quantbus_executor.claims.opening import open_claims
+from quantbus_executor.claims.venue import Venue
 from quantbus_executor.follower import SignalFollower
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
@@ -28,6 +32,7 @@ __all__ = ["FOLLOWING", "Session", "build_follower"]
 
 logger = logging.getLogger(__name__)
 _SIGNALS = "crypto_signals"
+_TRADING = ("dry_run", "live")
 _REHEARSED = ("backtest", "hyperopt", "util_no_exchange", "webserver")
 """Freqtrade's run modes over the past; the third is that of its analyses."""
 
@@ -48,31 +53,37 @@ class Session:
         """Hold nothing yet."""
         self._connection: Connection | None = None
         self._follower: SignalFollower | None = None
+        self._claims: ClaimKeeper | None = None
         self._rehearsal: Rehearsal | None = None
         self._settings: ExecutorSettings | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what belongs to this process: hyperopt sends its strategy to others."""
-        return {**self.__dict__, "_connection": None, "_follower": None}
+        return {**self.__dict__, "_connection": None, "_follower": None, "_claims": None}
 
     def start(
-        self, config: Mapping[str, Any], book: TradeBook, mode: str, listed: ListedTrades | None = None
+        self,
+        config: Mapping[str, Any],
+        book: TradeBook,
+        mode: str,
+        listed: ListedTrades | None = None,
+        venue: Venue | None = None,
     ) -> None:
         """Begin to follow as Freqtrade's ``config`` says; ends what an earlier start began.
 
-        ``listed`` is where Freqtrade keeps its trades when it runs over the past, without a database.
+        ``listed`` is where Freqtrade keeps its trades when it runs over the past, without a database; ``venue`` is
+        asked about orders of an account whose fate is unknown.
 
         Raises
         ------
         ConfigError
-            If a setting is wrong, or the bot runs in a ``mode`` (Freqtrade's run mode) that is not supported.
+            If a setting is wrong, another bot trades the account or has the claims file, or the bot runs in a
+            ``mode`` (Freqtrade's run mode) that is not supported.
         """
         self.stop()
-        if mode not in ("dry_run", *_REHEARSED):
-            raise ConfigError(
-                f"ExternalSignalStrategy trades in `freqtrade trade --dry-run` only, found run mode "
-                f"{mode!r}: an order with real money needs a claim that survives a crash"
-            )
+        if mode not in (*_TRADING, *_REHEARSED) or (mode == "live" and venue is None):
+            known = ", ".join((*_TRADING, *_REHEARSED))
+            raise ConfigError(f"expected one of {known}, found run mode {mode!r}")
         if not config.get("use_exit_signal", True):
             raise ConfigError(
                 "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
@@ -91,7 +102,18 @@ class Session:
             timeout_seconds=settings.query_timeout.total_seconds(),
             renamed={_SIGNALS: settings.collection},
         )
-        self._follower = build_follower(settings, self._connection, book, SystemClock())
+        live = mode == "live"
+        self._claims = open_claims(
+            settings,
+            config,
+            book,
+            SystemClock(),
+            venue=venue if live else None,
+            leases=LeaseStore(self._connection) if live else None,
+        )
+        if live:
+            atexit.register(self.stop)  # so that another bot may have the account at once
+        self._follower = build_follower(settings, self._connection, book, SystemClock(), self._claims)
         logger.info(
             "following strategy %s (%s bars) as consumer %s",
             settings.strategy_id,
@@ -103,9 +125,12 @@ class Session:
         """Send what the ledger lacks, close the sockets, forget the follower; may be called at any time."""
         connection, self._connection = self._connection, None
         follower, self._follower = self._follower, None
+        claims, self._claims = self._claims, None
         rehearsal, self._rehearsal = self._rehearsal, None
         if follower is not None:
             follower.send_ledger()
+        if claims is not None:
+            claims.end()
         if (
             rehearsal is not None
             and self._settings is not None

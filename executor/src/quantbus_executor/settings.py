@@ -24,7 +24,15 @@ from quantbus_contracts.runtime.settings import MongoSettings, check_environment
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.hearing.restraints import RestraintSettings
 
-__all__ = ["BLOCK", "ENVIRONMENT_NAMES", "ExecutorSettings", "process_environment", "setting_keys"]
+__all__ = [
+    "BLOCK",
+    "ENVIRONMENT_NAMES",
+    "Abilities",
+    "ClaimSettings",
+    "ExecutorSettings",
+    "process_environment",
+    "setting_keys",
+]
 
 BLOCK = "external_signal"
 """The block of Freqtrade's config.json that is ours."""
@@ -103,6 +111,47 @@ class _Restraints(BaseModel):
         )
 
 
+class _Claims(BaseModel):
+    """``external_signal.claims``: how it is kept that no signal is ordered twice; see `ClaimSettings`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path | None = None
+    account: Identifier | None = None
+    settle_seconds: Annotated[float, Field(ge=1, le=600)] = 20.0
+    give_up_seconds: Annotated[float, Field(ge=1, le=86_400)] = 900.0
+
+    def claim_settings(self) -> "ClaimSettings":
+        return ClaimSettings(
+            file=self.file,
+            account=self.account,
+            settle_after=timedelta(seconds=self.settle_seconds),
+            give_up_after=timedelta(seconds=self.give_up_seconds),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimSettings:
+    """How it is kept that no signal is ordered twice.
+
+    Attributes
+    ----------
+    file
+        The claims file; beside Freqtrade's database where it is None.
+    account
+        What the account is called that one bot at a time may trade; made from its key where it is None.
+    settle_after
+        When to ask the venue about an order that Freqtrade does not have: it has arrived by then, or never will.
+    give_up_after
+        When to stop asking a venue that cannot say.
+    """
+
+    file: Path | None = None
+    account: str | None = None
+    settle_after: timedelta = timedelta(seconds=20)
+    give_up_after: timedelta = timedelta(seconds=900)
+
+
 class _Rules(BaseModel):
     """``external_signal.rules``: how late and from which score on to act; see `TradingRules`."""
 
@@ -119,9 +168,20 @@ class _Rules(BaseModel):
     catch_up: CatchUp = CatchUp.IF_VALID
     debounce: _Debounce = _Debounce()
     confidence: _Confidence = _Confidence()
+    can_short: bool | None = None
+    max_leverage: Annotated[float, Field(ge=1, le=125)] = 1.0
+    drift_band: Annotated[float, Field(ge=0, lt=1)] | None = None
 
-    def trading_rules(self) -> TradingRules:
+    def trading_rules(self, *, on_spot: bool) -> TradingRules:
+        if on_spot and self.can_short:
+            raise ConfigError(
+                f"{BLOCK}.rules.can_short: expected false on spot, where nothing can be sold short, found true; "
+                "remove it, or set trading_mode to futures"
+            )
         return TradingRules(
+            can_short=not on_spot if self.can_short is None else self.can_short,
+            max_leverage=self.max_leverage,
+            drift_band=self.drift_band,
             tolerance_bars=self.tolerance_bars,
             max_delay=_duration(self.max_delay_seconds),
             max_age_from_available=_duration(self.max_age_seconds),
@@ -152,6 +212,7 @@ class _Block(BaseModel):
     backtest_ledger: Path | None = None
     rules: _Rules = _Rules()
     restraints: _Restraints = _Restraints()
+    claims: _Claims = _Claims()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +243,7 @@ class ExecutorSettings:
     rules: TradingRules
     backtest_ledger: Path | None = None
     restraints: RestraintSettings = field(default_factory=RestraintSettings)
+    claims: ClaimSettings = field(default_factory=ClaimSettings)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Self:
@@ -208,10 +270,30 @@ class ExecutorSettings:
             collection=block.collection,
             query_timeout=timedelta(milliseconds=block.query_timeout_ms),
             max_answer_age=timedelta(seconds=block.max_answer_age_seconds),
-            rules=block.rules.trading_rules(),
+            rules=block.rules.trading_rules(on_spot=_is_spot(config)),
             backtest_ledger=block.backtest_ledger,
             restraints=block.restraints.restraint_settings(),
+            claims=block.claims.claim_settings(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What Freqtrade asks of a strategy object before it starts it."""
+
+    can_short: bool = False
+    resizes: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """Return what ``config`` asks for; nothing where it is wrong, which the start will say."""
+        block = config.get(BLOCK)
+        rules = block.get("rules", {}) if isinstance(block, Mapping) else {}
+        try:
+            read = _Rules(**rules).trading_rules(on_spot=_is_spot(config))
+        except (ConfigError, ValidationError, TypeError):
+            return cls()
+        return cls(can_short=read.can_short, resizes=read.drift_band is not None)
 
 
 def process_environment() -> Mapping[str, str]:
@@ -262,6 +344,10 @@ def _known_beside(where: tuple[int | str, ...]) -> list[str]:
     for part in where[:-1]:
         model = model.model_fields[str(part)].annotation
     return list(model.model_fields)
+
+
+def _is_spot(config: Mapping[str, Any]) -> bool:
+    return str(config.get("trading_mode") or "spot") == "spot"
 
 
 def _signal_timeframe(given: str | None, own: Timeframe) -> Timeframe:

@@ -23,6 +23,7 @@ from quantbus_contracts.testing import (
 )
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.claims.keeper import ClaimKeeper
 from quantbus_executor.follower import SignalFollower
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.patience import Patience
@@ -30,6 +31,7 @@ from quantbus_executor.hearing.restraints import Restraints, RestraintSettings
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.ledger.bookkeeping import Bookkeeper
 from quantbus_executor.ledger.journal import Journal
+from quantbus_executor.trades.claimed import UNCLAIMED
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -50,6 +52,8 @@ class FakeOrder:
     safe_price: float = 100.0
     safe_filled: float = 1.0
     order_filled_utc: datetime | None = None
+    asked: float | None = None
+    """How much a partial exit is to sell; None sells everything."""
 
 
 @dataclass
@@ -64,6 +68,10 @@ class FakeTrade:
     is_short: bool = False
     close_date_utc: datetime | None = None
     orders: list[FakeOrder] = field(default_factory=list)
+    amount: float = 1.0
+    stake_amount: float = 100.0
+    leverage: float = 1.0
+    stop_loss: float | None = None
     custom_data: dict[str, Any] = field(default_factory=dict)
 
     def get_custom_data(self, key: str, default: Any = None) -> Any:
@@ -125,7 +133,11 @@ class Rig:
         self.places_orders = True
         self.fills_orders = True
         self.minimum = 5.0
+        self.rate = 100.0
+        self.capital = 1_000.0
+        self.stop_of_last_resort = 0.10
         self.stakes: list[float] = []
+        self.changes: list[float] = []
         self._numbers = count(1)
         self.start()
 
@@ -140,10 +152,12 @@ class Rig:
             clock_skew=self.rules.clock_skew,
             max_answer_age=30 * SECOND,
         )
+        claims = self.open_claims()
         self.follower = SignalFollower(
             feed=self.feed,
+            signals=self.bus,
             journal=self.journal,
-            gate=EntryGate(self.book, self.journal),
+            gate=EntryGate(self.book, self.journal, claims),
             bookkeeper=Bookkeeper(
                 self.book,
                 self.journal,
@@ -151,6 +165,7 @@ class Rig:
                 ledger=self.ledger,
                 clock=self.clock,
                 rules=self.rules,
+                claimed=claims or UNCLAIMED,
             ),
             book=self.book,
             pulse=Pulse(self.beats, "bot", self.clock.now()),
@@ -163,7 +178,12 @@ class Rig:
             ),
             rules=self.rules,
             patience=Patience(self.clock, 300 * timedelta(milliseconds=1)),
+            claims=claims,
         )
+
+    def open_claims(self) -> ClaimKeeper | None:
+        """Return what claims orders; None where nothing is claimed."""
+        return None
 
     def publish(
         self,
@@ -179,11 +199,14 @@ class Rig:
         return self.bus.signals[signal.signal_id]
 
     def loop(self, *, passes: timedelta = SECOND) -> None:
-        """Run one loop of the bot as Freqtrade does: the query, then exits, then entries."""
+        """Run one loop of the bot as Freqtrade does: the query, exits and stops, adjustments, then entries."""
         self.clock.advance(passes)
         self.follower.on_loop(PAIRS)
         for trade in list(self.book.open_trades()):
+            self._adjust_stop(trade)
             self._maybe_exit(trade)
+        for trade in list(self.book.open_trades()):
+            self._maybe_adjust(trade)
         for pair in PAIRS:
             if not any(trade.pair == pair for trade in self.book.open_trades()):
                 self._maybe_enter(pair)
@@ -207,8 +230,10 @@ class Rig:
         order.ft_is_open, order.safe_filled = False, 1.0
         order.order_filled_utc = self.clock.now()
         if order.ft_order_side == ("buy" if trade.is_short else "sell"):
-            trade.is_open, trade.close_date_utc = False, self.clock.now()
+            self._give_up(trade, order)
         self.follower.on_fill(trade, order)
+        if trade.is_open:
+            self._adjust_stop(trade, after_fill=True)
 
     def _maybe_enter(self, pair: str) -> None:
         last = self.follower.entries.mark(pd.DataFrame({"close": [1.0, 2.0]}), pair).iloc[-1]
@@ -216,18 +241,35 @@ class Rig:
         if side is None:
             return
         tag = str(last["enter_tag"])
-        stake = self.follower.entries.stake(pair, tag, 100.0, 1_000.0, 1_000.0, self.minimum)
+        leverage = self.follower.leverage.of(pair, tag, 1.0, 20.0)
+        stake = self.follower.entries.stake(pair, tag, 100.0, self.capital, 1_000.0, self.minimum, leverage)
         if not stake:
             return
         self.stakes.append(stake)
-        if self.follower.entries.confirm(pair, tag, side) and self.places_orders:
-            self.open_trade(pair, tag, side)
+        amount = stake * leverage / self.rate
+        if self.follower.entries.confirm(pair, tag, side, self.rate, amount) and self.places_orders:
+            self.send_entry(pair, tag, side, stake, leverage)
 
-    def open_trade(self, pair: str, tag: str | None, side: str = "long") -> FakeTrade:
+    def send_entry(self, pair: str, tag: str, side: str, stake: float, leverage: float) -> None:
+        """Send the order of an entry, and note the trade once the venue has it."""
+        self.open_trade(pair, tag, side, stake=stake, leverage=leverage)
+
+    def open_trade(
+        self,
+        pair: str,
+        tag: str | None,
+        side: str = "long",
+        *,
+        stake: float = 100.0,
+        leverage: float = 1.0,
+    ) -> FakeTrade:
         """Open a trade with one order, filled unless `fills_orders` is off."""
         number = next(self._numbers)
         now = self.clock.now()
-        trade = FakeTrade(number, pair, tag, now, is_short=side == "short")
+        trade = FakeTrade(number, pair, tag, now, is_short=side == "short", leverage=leverage)
+        trade.stake_amount, trade.amount = stake, stake * leverage / self.rate
+        away = self.stop_of_last_resort / leverage
+        trade.stop_loss = self.rate * (1 + away if trade.is_short else 1 - away)
         order = FakeOrder(
             f"order-{number}", "buy" if side == "long" else "sell", tag, now, True, safe_filled=0.0
         )
@@ -238,7 +280,7 @@ class Rig:
         return trade
 
     def _maybe_exit(self, trade: FakeTrade) -> None:
-        reason = self.follower.exits.reason(trade)
+        reason = self.follower.exits.reason(trade, self.rate)
         if reason is None or not self.places_orders:
             return
         side = "buy" if trade.is_short else "sell"
@@ -246,3 +288,44 @@ class Rig:
         trade.orders.append(order)
         if self.fills_orders:
             self.fill(trade, order)
+
+    def _adjust_stop(self, trade: FakeTrade, *, after_fill: bool = False) -> None:
+        """Move the stop as Freqtrade does: a share of the stake from the current rate, towards the market only."""
+        distance = self.follower.stops.distance(trade, self.rate)
+        if not distance:
+            return
+        away = distance / trade.leverage
+        stop = self.rate * (1 + away if trade.is_short else 1 - away)
+        held = trade.stop_loss
+        nearer = held is None or (stop < held if trade.is_short else stop > held)
+        if nearer or after_fill:
+            trade.stop_loss = stop
+
+    def _maybe_adjust(self, trade: FakeTrade) -> None:
+        """Adjust a position as Freqtrade does; a reduction counts in what was staked, not in what it is worth."""
+        change = self.follower.resizing.change(
+            trade, self.rate, lambda: self.capital, self.minimum, self.capital
+        )
+        if change is None or not self.places_orders:
+            return
+        stake, tag = change
+        adds = stake > 0
+        self.changes.append(stake)
+        side = "buy" if adds != trade.is_short else "sell"
+        amount = stake * trade.leverage / self.rate if adds else -stake * trade.amount / trade.stake_amount
+        order = FakeOrder(f"adjust-{next(self._numbers)}", side, tag, self.clock.now(), True)
+        order.safe_filled, order.asked = 0.0, amount
+        trade.orders.append(order)
+        if self.fills_orders:
+            if adds:
+                trade.amount += amount
+                trade.stake_amount += stake
+            self.fill(trade, order)
+
+    def _give_up(self, trade: FakeTrade, order: FakeOrder) -> None:
+        """Take what an order of the exit side sold off the trade; close it once nothing is left."""
+        sold = order.asked if order.asked is not None else trade.amount
+        trade.stake_amount *= 1 - sold / trade.amount
+        trade.amount -= sold
+        if trade.amount <= 0:
+            trade.is_open, trade.close_date_utc = False, self.clock.now()

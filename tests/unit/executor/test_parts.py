@@ -75,7 +75,7 @@ def test_before_the_bot_has_started_there_is_nobody_to_ask() -> None:
         _ = FOLLOWING.follower
 
 
-@pytest.mark.parametrize("mode", ["live", "plot"])
+@pytest.mark.parametrize("mode", ["live", "plot"])  # live: without a venue to ask about orders in doubt
 def test_a_mode_in_which_we_would_trade_wrongly_is_refused(mode: str) -> None:
     with pytest.raises(ConfigError, match=f"found run mode '{mode}'"):
         Session().start({"timeframe": "1m"}, FakeBook(), mode)
@@ -125,8 +125,8 @@ def test_a_new_trade_with_the_number_of_a_deleted_one_inherits_no_exit() -> None
 def test_a_signal_that_any_trade_carries_is_a_duplicate_whatever_the_journal_knows() -> None:
     journal = Journal(FakeExecutionStore(), "bot")
     gate = EntryGate(FakeBook([_trade()]), journal)
-    assert gate.refusal(ID, 1) is Reason.DUPLICATE
-    assert gate.refusal(ID[::-1], 1) is None
+    assert gate.refusal(ID, 1, "BTC/USDT") is Reason.DUPLICATE
+    assert gate.refusal(ID[::-1], 1, "BTC/USDT") is None
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_what_was_decided_before_binds_the_gate(
     journal = Journal(FakeExecutionStore(), "bot")
     row = make_execution(state=state, side=side, reason="spot_short" if state == "refused" else None)
     journal.put(row)
-    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, version) == refusal
+    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, version, row.pair) == refusal
 
 
 def test_a_refusal_in_the_words_of_another_version_binds_too() -> None:
     journal = Journal(FakeExecutionStore(), "bot")
     row = make_execution(state="refused", side="enter_long", reason="a_word_of_another_version")
     journal.put(row)
-    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, row.version) is Reason.DUPLICATE
+    assert EntryGate(FakeBook(), journal).refusal(row.signal_id, row.version, row.pair) is Reason.DUPLICATE
 
 
 def test_the_feed_tells_the_databases_time_also_between_answers() -> None:

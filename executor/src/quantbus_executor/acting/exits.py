@@ -1,6 +1,7 @@
 """Exits: whether an open trade is to be left now, asked in every loop, with or without a new candle."""
 
 from quantbus_contracts.policy import DecisionKind, PositionSide, Reason, TradingRules, decide
+from quantbus_executor.acting.stops import Stops
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.surroundings import Surroundings
 from quantbus_executor.ledger.journal import Journal
@@ -22,22 +23,29 @@ class Exits:
         journal: Journal,
         surroundings: Surroundings,
         positions: Positions,
+        stops: Stops,
         rules: TradingRules,
     ) -> None:
         """Decide by what these know."""
+        self._stops = stops
         self._feed = feed
         self._journal = journal
         self._surroundings = surroundings
         self._positions = positions
         self._rules = rules
 
-    def reason(self, trade: TradeRecord) -> str | None:
-        """Return why an open trade is to be left now, as its exit's tag; None if it is not."""
+    def reason(self, trade: TradeRecord, rate: float | None = None) -> str | None:
+        """Return why an open trade is to be left now, as its exit's tag; None if it is not.
+
+        ``rate`` is what it could be left at: beyond a stop that Freqtrade came too late to set, it is left, also
+        under a halt.
+        """
         position = self._positions.of(trade)
         around = self._surroundings.of(trade.pair)
         decision = decide(self._feed.newest(trade.pair), position, self._feed.now(), self._rules, around)
         if decision.kind is not DecisionKind.EXIT:
-            return None
+            crossed = rate is not None and self._stops.is_crossed(trade, rate)
+            return Reason.STOP_CROSSED.value if crossed else None
         if decision.signal_id is None:
             return Reason.FLATTEN.value
         standing = self._positions.keep_exit(trade, decision)

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 
 from quantbus_contracts.policy import (
+    LASTING,
     RESTRAINTS,
     Decision,
     DecisionKind,
@@ -53,6 +54,8 @@ class Judge:
         match decision.kind:
             case DecisionKind.ENTER:
                 refusal = self._entries.offer(published, decision)
+                if refusal in RESTRAINTS:  # it may pass while the signal is in time
+                    return self._waiting(row, refusal)
                 if refusal is not None:
                     return refused(row, refusal)
                 over = row.reason in RESTRAINTS  # it was in the way, and is not any more
@@ -65,7 +68,14 @@ class Judge:
             case DecisionKind.HOLD:
                 if decision.final and decision.reason is not None:
                     return refused(row, final_reason(row.reason, decision.reason))
-                return self._waiting(row, decision.reason)
+                return (
+                    row if self._is_noted_by_resizing(row, decision) else self._waiting(row, decision.reason)
+                )
+
+    def _is_noted_by_resizing(self, row: Execution, decision: Decision) -> bool:
+        """Tell whether why a position is not brought to the signal's weight says more than that it is held."""
+        resizes = self._rules.drift_band is not None and decision.reason is Reason.IN_POSITION
+        return resizes and row.reason in LASTING
 
     def _waiting(self, row: Execution, reason: Reason | None) -> Execution:
         """Note what a signal waits for, and count it where that is a restraint."""

@@ -14,6 +14,7 @@ from quantbus_contracts.policy import (
 )
 from quantbus_contracts.schema import ExecutionState, PublishedSignal
 from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.claims.claim import Wish
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.surroundings import Surroundings
 from quantbus_executor.ledger.journal import Journal
@@ -77,7 +78,7 @@ class Resizing:
         holding = _holding(trade, rate, capital(), minimum, maximum)
         amount, reason = self._wanted(trade, published, holding)
         if amount > 0:
-            return self._increase(trade, published, amount)
+            return self._increase(trade, published, amount, rate)
         if amount < 0:
             return self._reduce(trade, published, amount / holding.value * trade.stake_amount)
         if reason is not None:
@@ -96,10 +97,11 @@ class Resizing:
         return wanted.amount, wanted.reason
 
     def _increase(
-        self, trade: TradeRecord, published: PublishedSignal, stake: float
+        self, trade: TradeRecord, published: PublishedSignal, stake: float, rate: float
     ) -> tuple[float, str] | None:
         refusal = Reason.BUS_DOWN if not self._feed.may_enter else None
         refusal = refusal or self._gate.refusal_to_increase(trade, published.signal_id, published.version)
+        refusal = refusal or self._gate.claim(_wish(trade, published, stake, rate))
         if refusal is not None:
             if refusal is not Reason.DUPLICATE:
                 self._note(published, refusal)
@@ -134,6 +136,20 @@ class Resizing:
 def _is_busy(trade: TradeRecord) -> bool:
     """Tell whether an order other than a stop is on its way: what is held is not known before it ends."""
     return any(order.ft_is_open and order.ft_order_side != "stoploss" for order in trade.orders)
+
+
+def _wish(trade: TradeRecord, published: PublishedSignal, stake: float, rate: float) -> Wish:
+    leverage = trade.leverage or 1.0
+    return Wish(
+        signal_id=published.signal_id,
+        version=published.version,
+        pair=trade.pair,
+        side="short" if trade.is_short else "long",
+        amount=stake / rate * leverage,
+        rate=rate,
+        leverage=leverage,
+        trade_id=trade.id,
+    )
 
 
 def _holding(
