@@ -67,7 +67,7 @@ class Past:
             check=False,
         )
 
-    def backtest(self, *options: str) -> list[dict[str, Any]]:
+    def backtest(self, *options: str, strategy: str = "ExternalSignalStrategy") -> list[dict[str, Any]]:
         """Run a backtest; return its trades, oldest first."""
         results = self.folder / "results"
         shutil.rmtree(results, ignore_errors=True)
@@ -80,7 +80,7 @@ class Past:
         (archive,) = results.glob("*.zip")
         with zipfile.ZipFile(archive) as opened:
             result = json.loads(opened.read(f"{archive.stem}.json"))
-        trades = result["strategy"]["ExternalSignalStrategy"]["trades"]
+        trades = result["strategy"][strategy]["trades"]
         return sorted(trades, key=lambda trade: (trade["open_timestamp"], trade["pair"]))
 
     def rows(self) -> dict[str, dict[str, Any]]:
@@ -113,6 +113,7 @@ def running_past(folder: Path) -> Iterator[Past]:
         )
         past = Past(folder, server.uri, config, environment)
         made = json.loads(config.read_text(encoding="utf-8"))
+        made["dataformat_ohlcv"] = "json"
         made["external_signal"]["backtest_ledger"] = str(past.ledger)
         config.write_text(json.dumps(made), encoding="utf-8")
         past.data.mkdir()
@@ -154,7 +155,11 @@ def walk(bars: int, *, seed: int, begin: datetime = BEGIN) -> pd.DataFrame:
 
 
 def write_candles(folder: Path, pair: str, frame: pd.DataFrame) -> None:
-    frame.to_feather(folder / f"{pair.replace('/', '_')}-1m.feather")
+    moments = frame["date"].astype("int64").tolist()  # milliseconds, as the frame has them
+    values = frame[["open", "high", "low", "close", "volume"]].to_numpy().tolist()
+    rows = [[moment, *row] for moment, row in zip(moments, values, strict=True)]
+    path = folder / f"{pair.replace('/', '_')}-1m.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
 
 
 def opened(trade: Mapping[str, Any]) -> datetime:

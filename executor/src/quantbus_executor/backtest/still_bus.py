@@ -44,6 +44,10 @@ class MemoryLedger:
         row = self._rows.get(signal_id)
         return [row] if row is not None else []
 
+    def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what became of these signals."""
+        return [self._rows[signal_id] for signal_id in signal_ids if signal_id in self._rows]
+
     def rows(self) -> list[Execution]:
         """Return every row, by bar and pair."""
         return sorted(self._rows.values(), key=lambda row: (row.ts, row.pair))
