@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ class Bot:
         reply.raise_for_status()
         return reply.json()
 
+    def tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Post to the bot's own REST API."""
+        reply = self._api.post(path, json=body)
+        reply.raise_for_status()
+        return reply.json()
+
     def last_loop(self) -> float:
         """Return when the bot last finished its loop, in seconds since the epoch; 0 before the first."""
         moment = self.ask("/health")["last_process"]
@@ -71,6 +78,63 @@ class Bot:
             database.row_factory = sqlite3.Row
             rows = database.execute("SELECT * FROM trades WHERE pair = ? ORDER BY id", (pair,)).fetchall()
         return [dict(row) for row in rows]
+
+    def trade_of(self, pair: str, tag: str, *, within: float = 30.0) -> dict[str, object]:
+        """Return the trade of a pair that carries a tag, once it is there."""
+
+        def tagged() -> dict[str, object] | None:
+            trades = self.trades(pair)
+            return next((trade for trade in trades if trade["enter_tag"] == tag), None)
+
+        return eventually(
+            tagged,
+            within=within,
+            what=f"a trade of {pair} by {tag}; read {self.log}",
+        )
+
+    def orders(self, trade_id: object) -> list[dict[str, Any]]:
+        """Return the orders of a trade, oldest first, as they stand in Freqtrade's own database."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            rows = database.execute("SELECT * FROM orders WHERE ft_trade_id = ? ORDER BY id", (trade_id,))
+            return [dict(row) for row in rows.fetchall()]
+
+    def connections_to(self, port: int) -> int:
+        """Return how many TCP connections to a port of this machine the bot holds."""
+        assert self._process is not None
+        folder = Path(f"/proc/{self._process.pid}")
+        inodes = set()
+        for descriptor in (folder / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                inodes.add(descriptor.readlink().name.removeprefix("socket:[").removesuffix("]"))
+        rows = (folder / "net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+        fields = [row.split() for row in rows]
+        established = "01"
+        return sum(
+            row[9] in inodes and row[3] == established and row[2].endswith(f":{port:04X}") for row in fields
+        )
+
+    def await_closed(self, pair: str, *, within: float = 30.0) -> dict[str, object]:
+        """Return the last trade of a pair, once it is closed."""
+
+        def closed() -> dict[str, object] | None:
+            trades = self.trades(pair)
+            return trades[-1] if trades and not trades[-1]["is_open"] else None
+
+        return eventually(closed, within=within, what=f"{pair} to be closed; read {self.log}")
+
+    def await_loops(self, count: int, *, within: float = 30.0) -> float:
+        """Wait for further loops of the bot; return the longest time between two of them, in seconds."""
+        seen = [self.last_loop()]
+
+        def enough() -> bool:
+            moment = self.last_loop()
+            if moment != seen[-1]:
+                seen.append(moment)
+            return len(seen) > count
+
+        eventually(enough, within=within, what=f"{count} loops of the bot; read {self.log}")
+        return max(later - earlier for earlier, later in pairwise(seen))
 
     def _is_running(self) -> bool:
         assert self._process is not None

@@ -7,32 +7,38 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from quantbus_contracts import SignalBus
 from quantbus_contracts.embedded import EmbeddedServer, start_server
-from quantbus_contracts.mongo.client import Connection, connect
-from quantbus_contracts.mongo.execution_reader import ExecutionReader
-from quantbus_contracts.mongo.heartbeats import HeartbeatStore
-from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_contracts.schema import Execution, Heartbeat, Signal, Strategy
-from quantbus_contracts.testing import make_signal
-from quantbus_contracts.timeframe import Timeframe
+from quantbus_contracts.schema import Signal
 from tests.e2e.bot import Bot
+from tests.e2e.bus_view import CONSUMER, ONE_MINUTE, PAIRS, STRATEGY, BusView, last_closed
 from tests.e2e.venue_proxy import VenueProxy
 from tests.e2e.waiting import eventually
 
+__all__ = [
+    "CONSUMER",
+    "ONE_MINUTE",
+    "PAIRS",
+    "ROOT",
+    "STRATEGY",
+    "Bus",
+    "Stack",
+    "beside_python",
+    "early_in_a_bar",
+    "environment_of",
+    "last_closed",
+    "make_bot",
+    "next_closed",
+    "run_quantbus",
+    "running_stack",
+    "start_exchange",
+]
+
 ROOT = Path(__file__).resolve().parents[2]
-STRATEGY, CONSUMER = "e2e", "e2e-bot"
-PAIRS = tuple(f"{name}/USDT" for name in ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC", "BNB"))
-ONE_MINUTE = Timeframe.parse("1m")
-_END_STATES = ("refused", "filled", "rejected", "superseded")
 
 
 def beside_python(name: str) -> Path:
@@ -40,61 +46,20 @@ def beside_python(name: str) -> Path:
     return Path(sys.executable).parent / name
 
 
-class Bus:
-    """The bus as a publisher and a reader see it; may be hung, killed and brought back."""
+class Bus(BusView):
+    """The bus of a stack; may be hung, killed and brought back."""
 
     def __init__(self, server: EmbeddedServer) -> None:
         self._server = server
         self._pid = server.pid
         self._command = Path(f"/proc/{server.pid}/cmdline").read_text(encoding="utf-8").split("\0")[:-1]
         self._revived: subprocess.Popen[bytes] | None = None
-        settings = MongoSettings(mongo_uri=SecretStr(server.uri))
-        self.connection: Connection = connect(settings, app="e2e", timeout_seconds=20)
-        self._signals = SignalBus(self.connection, publisher="e2e")
+        super().__init__(server.uri)
 
-    def declare(self) -> None:
-        """Declare the strategy that signals are published for."""
-        self._signals.declare(
-            Strategy(strategy_id=STRATEGY, venue="BINANCE", timeframe="1m", pairs=PAIRS, cadence_bars=None)
-        )
-
-    def publish(
-        self, pair: str, action: str, *, ts: datetime | None = None, valid_until: datetime | None = None
-    ) -> Signal:
-        """Publish a signal about the bar that closed last, or the one that opens at ``ts``."""
-        bar = ts or last_closed()
-        fields = {"valid_until": valid_until} if valid_until else {}
-        signal_ = make_signal(strategy_id=STRATEGY, pair=pair, action=action, ts=bar, **fields)
-        report = self._signals.publish([signal_])
-        assert report.ok, report.as_dict()
-        return signal_
-
-    def row(self, signal_: Signal) -> Execution | None:
-        """Return the ledger's row of a signal."""
-        rows = ExecutionReader(self.connection).of_signal(signal_.signal_id)
-        return rows[0] if rows else None
-
-    def end_of(self, signal_: Signal, *, within: float = 30.0, version: int = 1) -> Execution:
-        """Return the final row of a signal, once there is one."""
-
-        def final() -> Execution | None:
-            row = self.row(signal_)
-            return row if row and row.version >= version and row.state.value in _END_STATES else None
-
-        return eventually(final, within=within, what=f"a final state of {signal_.pair} {signal_.action}")
-
-    def heartbeats(self) -> list[Heartbeat]:
-        """Return the signs of life on the bus."""
-        return HeartbeatStore(self.connection).all()
-
-    def await_seen(self, signal_: Signal, *, version: int = 1) -> None:
-        """Wait until the bot has read a revision of a signal, without having come to an end with it."""
-
-        def seen() -> bool:
-            row = self.row(signal_)
-            return row is not None and (row.version, row.state.value) == (version, "seen")
-
-        eventually(seen, within=30, what=f"{signal_.pair} {signal_.action} to be seen")
+    @property
+    def port(self) -> int:
+        """The port of mongod."""
+        return self._server.port
 
     def hang(self) -> None:
         """Make mongod neither answer nor refuse."""
@@ -148,58 +113,35 @@ class Stack:
 
     def trade_of(self, signal_: Signal, *, within: float = 30.0) -> dict[str, object]:
         """Return Freqtrade's trade that carries a signal's id, once it is there."""
-
-        def tagged() -> dict[str, object] | None:
-            trades = self.bot.trades(signal_.pair)
-            return next((trade for trade in trades if trade["enter_tag"] == signal_.signal_id), None)
-
-        return eventually(
-            tagged,
-            within=within,
-            what=f"a trade of {signal_.pair} by {signal_.signal_id}; read {self.bot.log}",
-        )
+        return self.bot.trade_of(signal_.pair, signal_.signal_id, within=within)
 
     def await_closed(self, pair: str, *, within: float = 30.0) -> dict[str, object]:
         """Return the last trade of a pair, once Freqtrade has closed it."""
-
-        def closed() -> dict[str, object] | None:
-            trades = self.bot.trades(pair)
-            return trades[-1] if trades and not trades[-1]["is_open"] else None
-
-        return eventually(closed, within=within, what=f"{pair} to be closed; read {self.bot.log}")
+        return self.bot.await_closed(pair, within=within)
 
     def await_loops(self, count: int, *, within: float = 30.0) -> float:
         """Wait for further loops of the bot; return the longest time between two of them, in seconds."""
-        seen = [self.bot.last_loop()]
-
-        def enough() -> bool:
-            moment = self.bot.last_loop()
-            if moment != seen[-1]:
-                seen.append(moment)
-            return len(seen) > count
-
-        eventually(enough, within=within, what=f"{count} loops of the bot; read {self.bot.log}")
-        return max(later - earlier for earlier, later in pairwise(seen))
+        return self.bot.await_loops(count, within=within)
 
 
 @contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Start everything in ``folder``; end everything on the way out."""
     home = folder / "home"
-    environment = _environment(home)
+    environment = environment_of(home)
     with ExitStack() as ending:
         bus = Bus(start_server(home))
         ending.callback(bus.close)
-        _run(["bus", "init"], environment)
+        run_quantbus(["bus", "init"], environment)
         bus.declare()
-        venue = ending.enter_context(VenueProxy(_start_exchange(folder, environment, ending)))
-        bot = _make_bot(folder, venue.url, environment)
+        venue = ending.enter_context(VenueProxy(start_exchange(folder, environment, ending)))
+        bot = make_bot(folder, venue.url, environment)
         bot.start()
         ending.callback(bot.stop)
         yield Stack(bus, bot, venue)
 
 
-def _environment(home: Path) -> dict[str, str]:
+def environment_of(home: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -208,7 +150,7 @@ def _environment(home: Path) -> dict[str, str]:
     return {**kept, "QUANTBUS_HOME": str(home), "NO_PROXY": "127.0.0.1"}
 
 
-def _run(arguments: list[str], environment: dict[str, str]) -> None:
+def run_quantbus(arguments: list[str], environment: dict[str, str]) -> None:
     done = subprocess.run(
         [str(beside_python("quantbus")), *arguments],
         env=environment,
@@ -221,7 +163,7 @@ def _run(arguments: list[str], environment: dict[str, str]) -> None:
     assert done.returncode == 0, f"quantbus {' '.join(arguments)}: {done.stdout}{done.stderr}"
 
 
-def _start_exchange(folder: Path, environment: dict[str, str], ending: ExitStack) -> str:
+def start_exchange(folder: Path, environment: dict[str, str], ending: ExitStack, *options: str) -> str:
     ready, log = folder / "exchange.json", folder / "exchange.log"
     arguments = [
         "paper-exchange",
@@ -232,6 +174,7 @@ def _start_exchange(folder: Path, environment: dict[str, str], ending: ExitStack
         str(ready),
         "--symbols",
         ",".join(PAIRS),
+        *options,
     ]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -247,7 +190,13 @@ def _start_exchange(folder: Path, environment: dict[str, str], ending: ExitStack
     return str(json.loads(ready.read_text(encoding="utf-8"))["url"])
 
 
-def _make_bot(folder: Path, venue_url: str, environment: dict[str, str]) -> Bot:
+def make_bot(
+    folder: Path,
+    venue_url: str,
+    environment: dict[str, str],
+    *options: str,
+    pairs: Sequence[str] = PAIRS,
+) -> Bot:
     config, database, userdir = folder / "bot.json", folder / "trades.sqlite", folder / "user_data"
     shutil.copytree(ROOT / "executor/user_data/strategies", userdir / "strategies")
     password = folder / "password"
@@ -255,9 +204,9 @@ def _make_bot(folder: Path, venue_url: str, environment: dict[str, str]) -> Bot:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    _run(
+    run_quantbus(
         [
-            *("executor", "config", "--venue-url", venue_url, "--pairs", ",".join(PAIRS)),
+            *("executor", "config", *options, "--venue-url", venue_url, "--pairs", ",".join(pairs)),
             *("--strategy-id", STRATEGY, "--consumer-id", CONSUMER, "--throttle-seconds", "1"),
             *("--stake", "20", "--db", str(database), "--api-port", str(port)),
             *("--api-password-file", str(password), "--out", str(config)),
@@ -265,11 +214,6 @@ def _make_bot(folder: Path, venue_url: str, environment: dict[str, str]) -> Bot:
         environment,
     )
     return Bot(config, userdir, database, folder / "freqtrade.log", environment, f"http://127.0.0.1:{port}")
-
-
-def last_closed() -> datetime:
-    """Return the open time of the bar that closed last."""
-    return ONE_MINUTE.last_closed(datetime.now(UTC))
 
 
 def next_closed(after: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""An exchange whose order book can be emptied for single pairs, so that orders in them cannot be priced.
+"""An exchange whose order book can be emptied, or shifted in price, for single pairs.
 
 It stands between the bot and the paper exchange and hands everything else through.
 """
@@ -14,12 +14,25 @@ from urllib.parse import parse_qs, urlsplit
 
 _EMPTY_BOOK = json.dumps({"lastUpdateId": 1, "bids": [], "asks": []}).encode()
 
+_STALE_BARS = 30
+
+
+def _shifted(book: bytes, factor: float) -> bytes:
+    parsed = json.loads(book)
+    for side in ("bids", "asks"):
+        parsed[side] = [[f"{float(price) * factor:.8f}", amount] for price, amount in parsed[side]]
+    return json.dumps(parsed).encode()
+
 
 class VenueProxy:
     """A reverse proxy on 127.0.0.1."""
 
     def __init__(self, target: str) -> None:
         self.without_book: set[str] = set()
+        self.times_price: dict[str, float] = {}
+        """By name of a market: what its order book's prices are multiplied by."""
+        self.stale: set[str] = set()
+        """Markets whose candles ended half an hour ago."""
         self.methods: set[str] = set()
         proxy = self
 
@@ -35,7 +48,12 @@ class VenueProxy:
                     return
                 try:
                     with urllib.request.urlopen(target + self.path, timeout=10) as reply:  # noqa: S310
-                        self._answer(reply.status, reply.read())
+                        body = reply.read()
+                        if where.path.endswith("/depth") and name in proxy.times_price:
+                            body = _shifted(body, proxy.times_price[name])
+                        if where.path.endswith("/klines") and name in proxy.stale:
+                            body = json.dumps(json.loads(body)[:-_STALE_BARS]).encode()
+                        self._answer(reply.status, body)
                 except urllib.error.HTTPError as error:
                     self._answer(error.code, error.read())
 
