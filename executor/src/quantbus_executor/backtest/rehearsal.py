@@ -65,12 +65,19 @@ class Rehearsal:
         self._archive = Archive(self._clock, settings.rules.clock_skew)
         self._read: dict[str, tuple[datetime, datetime]] = {}
         self._ledger = MemoryLedger()
+        self._journal: Journal | None = None
         self._follower: SignalFollower | None = None
         self._rules: TradingRules | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what belongs to the run that is on."""
-        return {**self.__dict__, "_follower": None, "_rules": None, "_ledger": MemoryLedger()}
+        return {
+            **self.__dict__,
+            "_follower": None,
+            "_journal": None,
+            "_rules": None,
+            "_ledger": MemoryLedger(),
+        }
 
     def recall(self, frame: pd.DataFrame, pair: str, read: Recall) -> None:
         """Read a pair's signals for the bars of ``frame``, unless they were read already."""
@@ -112,8 +119,8 @@ class Rehearsal:
 
     def save_ledger(self, path: Path) -> None:
         """Write what became of each signal in the last run, as lines of JSON."""
-        if self._follower is not None:
-            self._follower.send_ledger()
+        if self._journal is not None:
+            self._journal.flush()
         self._ledger.save(path)
 
     @property
@@ -128,11 +135,12 @@ class Rehearsal:
         logging.getLogger("quantbus_executor.ledger").setLevel(logging.WARNING)
         settings = replace(self._settings, rules=self._rules or self._settings.rules)
         self._ledger = MemoryLedger()
+        self._journal = Journal(self._ledger, settings.consumer_id)
         ports = BusPorts(
             signals=self._archive,
             restraints=NoRestraints(self._clock),
             ledger=self._ledger,
-            journal=Journal(self._ledger, settings.consumer_id),
+            journal=self._journal,
             heartbeats=NoHeartbeats(),
         )
         return assemble(settings, ports, MemoryBook(self._trades), self._clock)
