@@ -48,10 +48,6 @@ class MemoryLedger:
         """Return what became of these signals."""
         return [self._rows[signal_id] for signal_id in signal_ids if signal_id in self._rows]
 
-    def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
-        """Return what became of these signals."""
-        return [row for signal_id in signal_ids for row in self.of_signal(signal_id)]
-
     def rows(self) -> list[Execution]:
         """Return every row, by bar and pair."""
         return sorted(self._rows.values(), key=lambda row: (row.ts, row.pair))
