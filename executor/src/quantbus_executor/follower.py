@@ -2,21 +2,17 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from quantbus_contracts.policy import (
     Position,
     TradingRules,
 )
 from quantbus_contracts.ports import SignalReader
+from quantbus_contracts.schema import PublishedSignal
 from quantbus_executor.acting.attempts import Attempts
-from quantbus_executor.acting.entries import Entries
-from quantbus_executor.acting.exits import Exits
+from quantbus_executor.acting.desk import Desk
 from quantbus_executor.acting.gate import EntryGate
-from quantbus_executor.acting.judging import Judge
-from quantbus_executor.acting.leverage import Leverage
-from quantbus_executor.acting.resizing import Resizing
-from quantbus_executor.acting.stops import Stops
 from quantbus_executor.claims.keeper import ClaimKeeper
 from quantbus_executor.guard import fails_to
 from quantbus_executor.hearing.feed import SignalFeed
@@ -59,8 +55,17 @@ class SignalFollower:
         rules: TradingRules,
         patience: Patience,
         claims: ClaimKeeper | None = None,
+        house: HouseRules | None = None,
+        sweep: Sweep | None = None,
+        reports: Reports | None = None,
     ) -> None:
-        """Put the parts together; nothing is asked of the bus before the first loop."""
+        """Put the parts together; nothing is asked of the bus before the first loop.
+
+        Over the past there is no ``house`` to refuse, nothing to ``sweep``, and no account for ``reports``.
+        """
+        self._house = house
+        self._sweep = sweep
+        self._reports = reports
         self._feed = feed
         self._journal = journal
         self._bookkeeper = bookkeeper
@@ -70,41 +75,21 @@ class SignalFollower:
         self._claims = claims
         self._positions = Positions()
         self._surroundings = Surroundings(feed, restraints, book, rules)
-        self.leverage = Leverage(feed=feed, rules=rules)
-        self.stops = Stops(
+        desk = Desk.over(
             feed=feed,
             signals=signals,
-            surroundings=self._surroundings,
-            positions=self._positions,
-            rules=rules,
-        )
-        self.entries = Entries(
-            feed=feed,
-            journal=journal,
-            gate=gate,
-            surroundings=self._surroundings,
-            stops=self.stops,
-            rules=rules,
-        )
-        self.exits = Exits(
-            feed=feed,
-            journal=journal,
-            surroundings=self._surroundings,
-            positions=self._positions,
-            stops=self.stops,
-            rules=rules,
-        )
-        self.resizing = Resizing(
-            feed=feed,
             journal=journal,
             gate=gate,
             surroundings=self._surroundings,
             positions=self._positions,
             rules=rules,
+            attempts=Attempts(house, book),
         )
-        self._judge = Judge(
-            journal=journal, entries=self.entries, surroundings=self._surroundings, rules=rules
-        )
+        self.entries, self.exits, self._judge = desk.entries, desk.exits, desk.judge
+        self.leverage, self.resizing, self.stops = desk.leverage, desk.resizing, desk.stops
+        self._overheard = Overheard(self.entries.heard) if house is not None else None
+        if self._overheard is not None:
+            self._overheard.begin()
 
     def on_loop(self, whitelist: Sequence[str]) -> None:
         """Ask the bus once for all pairs and decide about each; without an answer nothing is offered to enter."""
@@ -129,8 +114,10 @@ class SignalFollower:
             known = self._bookkeeper.with_known_past(heard, _READ_BACK_BUDGET)
             self._bookkeeper.rebuild(_READ_BACK_BUDGET)
             self.stops.follow(trades)
-            for published in known:
-                self._judge.consider(published, held.get(published.signal.pair), now)
+            with self._journal.together():
+                for published in known:
+                    self._judge.consider(published, held.get(published.signal.pair), now)
+            self._go_after(pairs, heard, now)
             if self._journal.flush():
                 self._pulse.beat_if_due(now, self._detail(pairs, held))
 
@@ -140,10 +127,31 @@ class SignalFollower:
         row = self._bookkeeper.note_fill(trade, order)
         if row is not None and is_acted_entry(row) and row.signal_id == trade.enter_tag:
             self._positions.keep_entry(trade, row)
+        if self._reports is not None:
+            self._reports.on_fill(trade, order)
+
+    def end(self) -> None:
+        """Send what has not gone out yet, and let go of Freqtrade's log and of the outbox."""
+        if self._overheard is not None:
+            self._overheard.end()
+        if self._reports is not None:
+            self._reports.flush()
+        self.send_ledger()
+        self._journal.close()
 
     def send_ledger(self) -> None:
-        """Send the rows that have not gone out yet: nobody will after this follower has gone."""
+        """Send the rows that have not gone out yet."""
         self._journal.flush()
+
+    @fails_to(None)  # what is told besides must not keep a loop from being brought to its end
+    def _go_after(self, pairs: Sequence[str], heard: Sequence[PublishedSignal], now: datetime) -> None:
+        """Bring to an end what the loop does not see, and tell what the account looks like."""
+        if self._sweep is not None:
+            newest = {published.signal.pair: published for published in heard}
+            self._sweep.sweep(now, pairs, newest, self._feed.looking_since)
+        if self._reports is not None and self._house is not None:
+            self._reports.on_loop(self._house.wallets(), now)
+            self._reports.flush()
 
     def _detail(
         self, pairs: Sequence[str], held: Mapping[str, Position]
