@@ -1,17 +1,15 @@
 """Where a bot's settings come from, and what is said about wrong ones."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
 from quantbus_executor.hearing.restraints import RestraintSettings
-from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings, _Block
+from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
 
 BLOCK = {"strategy_id": "demo", "consumer_id": "bot"}
 
@@ -119,21 +117,6 @@ def test_debounce_confidence_and_restraints_are_read_in_plain_units() -> None:
     assert settings.restraints == RestraintSettings(
         controls=False, risk_state=True, fail_open=True, max_age=timedelta(seconds=10)
     )
-
-
-def test_every_key_is_explained() -> None:
-    page = (Path(__file__).resolve().parents[3] / "docs/executor.md").read_text(encoding="utf-8")
-    explained = {
-        name for row in page.splitlines() if row.startswith("|") for name in re.findall(r"[a-z_]+", row)
-    }
-    assert keys_of(_Block) - explained == set()
-
-
-def keys_of(model: type[BaseModel]) -> set[str]:
-    """Return the names of a block's keys and of those inside them."""
-    inner = [field.annotation for field in model.model_fields.values()]
-    blocks = [kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return set(model.model_fields).union(*(keys_of(kind) for kind in blocks))
 
 
 def test_signals_may_be_about_longer_bars_than_the_bots_and_not_about_shorter_ones() -> None:

@@ -32,8 +32,11 @@ def attribute(name: str) -> object:
         ("process_only_new_candles", False),  # a late signal is seen within a loop, not a candle later
         ("use_exit_signal", True),
         ("exit_profit_only", False),
+        ("startup_candle_count", 0),  # nothing is computed from candles
         ("minimal_roi", {}),
         ("can_short", False),
+        ("position_adjustment_enable", False),
+        ("use_custom_stoploss", True),
     ],
 )
 def test_what_decides_whether_signals_rule_is_set_in_the_class(name: str, value: object) -> None:
@@ -58,6 +61,12 @@ def test_callbacks_that_would_open_a_trade_by_failing_are_guarded(name: str) -> 
     (callback,) = [node for node in CALLBACKS if node.name == name]
     (guard,) = callback.decorator_list
     assert ast.unparse(guard) in ("fails_to(False)", "fails_to(0.0)")
+
+
+def test_freqtrade_sees_that_the_stop_is_to_be_set_right_after_a_fill() -> None:
+    (callback,) = [node for node in CALLBACKS if node.name == "custom_stoploss"]
+    assert "after_fill" in [argument.arg for argument in callback.args.args]
+    assert callback.decorator_list == [], "it looks at the arguments, and a decorator hides them"
 
 
 def test_the_file_can_be_loaded_the_way_freqtrade_loads_it() -> None:

@@ -110,9 +110,10 @@ _OF_OURS: Mapping[str, str] = {
     "restraints.max_age_seconds": "how old the last answer about them may be",
     "claims.file": "the file with this bot's claims, one before each order; beside the bot's trades unless "
     "set; on a disk that survives a crash",
-    "claims.account": "what the account is called that one bot at a time may trade; made from its key unless set",
+    "claims.account": "what the account is called that one bot at a time may trade; made from its key unless set, "
+    "so to be set where one account has several keys",
     "claims.settle_seconds": "when to ask the exchange about a claim without a trade: an order has arrived by then",
-    "claims.give_up_seconds": "when to stop asking an exchange that cannot say",
+    "claims.give_up_seconds": "when to stop asking an exchange that cannot say, and leave it to a person",
 }
 
 
