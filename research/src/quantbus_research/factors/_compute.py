@@ -2,40 +2,67 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from quantbus_contracts.errors import ConfigError, ContractError
-from quantbus_research.factors import momentum, trend, volatility, volume
-from quantbus_research.factors._base import COLUMNS, Bars, Factor
+from quantbus_contracts.errors import ConfigError
+from quantbus_research.factors._declared import declared
+from quantbus_research.factors._template import Domain, Factor
+from quantbus_research.factors.expressions import Layout, columns_of, evaluate
 
-__all__ = ["catalogue", "compute", "compute_factors", "lookback_bars", "select"]
-
-_FAMILIES = (momentum, trend, volatility, volume)
+__all__ = [
+    "catalogue",
+    "compute",
+    "compute_factors",
+    "factor_set",
+    "factor_sets",
+    "lookback_bars",
+    "parameter_domains",
+    "select",
+]
 
 
 def catalogue() -> Mapping[str, Factor]:
-    """Return every factor by name."""
-    return {factor.name: factor for family in _FAMILIES for factor in family.FACTORS}
+    """Return every declared factor by name; `select` knows more: all that lie in the declared domains."""
+    return declared().catalogue
+
+
+def factor_sets() -> Mapping[str, tuple[str, ...]]:
+    """Return the declared sets: names of factors by the set's name."""
+    return declared().sets
+
+
+def factor_set(name: str) -> tuple[str, ...]:
+    """Return the names in a declared set.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name.
+    """
+    sets = factor_sets()
+    if name not in sets:
+        raise ConfigError(f"expected a set out of {', '.join(sets)}, found {name!r}")
+    return sets[name]
+
+
+def parameter_domains() -> Mapping[str, Mapping[str, Domain]]:
+    """Return what each parameter of each template may be: by template, by parameter."""
+    return {name: entry.domains for name, entry in declared().entries.items()}
 
 
 def select(names: Sequence[str]) -> tuple[Factor, ...]:
     """Return the named factors in the given order.
 
+    A name is a template with its parameters (``rsi_14``), alone or followed by a normaliser (``rsi_14__zscore_240``).
+
     Raises
     ------
     ConfigError
-        If a name is not in the catalogue.
+        If a name means no factor, or a parameter lies outside its domain.
     """
-    known = catalogue()
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ConfigError(f"expected a factor out of {', '.join(known)}, found {name!r}{hint}")
-    return tuple(known[name] for name in names)
+    return tuple(_find(name) for name in names)
 
 
 def lookback_bars(names: Sequence[str]) -> int:
@@ -43,49 +70,53 @@ def lookback_bars(names: Sequence[str]) -> int:
     return max((factor.lookback_bars for factor in select(names)), default=1)
 
 
-def compute(panel: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def compute(panel: pd.DataFrame, names: Sequence[str], *, workers: int = 1) -> pd.DataFrame:
     """Compute factors by name.
 
     Parameters
     ----------
     panel
         Indexed by (symbol, datetime = bar open time, UTC), symbols in any order, the bars of each symbol
-        ascending; columns open, high, low, close, volume.
+        ascending; columns open, high, low, close, volume, and whichever of funding, basis_bps, open_interest,
+        bid_depth, ask_depth, spread_bps the factors read.
     names
-        Names out of the `catalogue`.
+        As `select` takes them.
+    workers
+        Threads; the result is the same bit for bit.
 
     Returns
     -------
     DataFrame
         One column for each name on the panel's own index; NaN while a factor warms up.
+
+    Raises
+    ------
+    ConfigError
+        If a name means no factor.
+    ContractError
+        If the panel lacks a column, or its bars are not in order.
     """
-    return compute_factors(panel, select(names))
+    return compute_factors(panel, select(names), workers=workers)
 
 
-def compute_factors(panel: pd.DataFrame, factors: Sequence[Factor]) -> pd.DataFrame:
+def compute_factors(panel: pd.DataFrame, factors: Sequence[Factor], *, workers: int = 1) -> pd.DataFrame:
     """Compute the given factors; see `compute`."""
-    _check(panel)
-    values = np.full((len(panel), len(factors)), np.nan)
-    columns = {str(name): panel[name].to_numpy(np.float64) for name in COLUMNS}
-    for found in panel.groupby(level=0, sort=False).indices.values():
-        rows = np.asarray(found)
-        _check_ascending(panel, rows)
-        for column, factor in enumerate(factors):
-            bars: Bars = {name: columns[name][rows] for name in factor.inputs}
-            values[rows, column] = factor.function(bars)
-    return pd.DataFrame(values, index=panel.index, columns=[factor.name for factor in factors])
+    layout = Layout.of(panel.index)
+    inputs = dict.fromkeys(name for factor in factors for name in factor.inputs)
+    columns = columns_of(panel, layout, inputs)
+    values = evaluate(layout, columns, [factor.expression for factor in factors], workers=workers)
+    names = [factor.name for factor in factors]
+    return pd.DataFrame(layout.scattered(values).T, index=panel.index, columns=names, copy=False)
 
 
-def _check(panel: pd.DataFrame) -> None:
-    if panel.index.nlevels != 2:
-        raise ContractError(f"expected an index (symbol, datetime), found levels {panel.index.names!r}")
-    missing = [name for name in COLUMNS if name not in panel.columns]
-    if missing:
-        raise ContractError(f"expected columns {', '.join(COLUMNS)}, found none called {', '.join(missing)}")
-
-
-def _check_ascending(panel: pd.DataFrame, rows: NDArray[np.int64]) -> None:
-    times = panel.index.get_level_values(1)[rows]
-    if not (times.is_monotonic_increasing and times.is_unique):
-        symbol = panel.index.get_level_values(0)[rows[0]]
-        raise ContractError(f"expected the bars of {symbol} once each and oldest first; sort the panel")
+@lru_cache(maxsize=4_096)
+def _find(name: str) -> Factor:
+    factor = declared().find(name)
+    if factor is None:
+        known = catalogue()
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"expected one of {len(known)} factors or another in their domains, found {name!r}{hint}"
+        )
+    return factor

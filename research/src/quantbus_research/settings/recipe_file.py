@@ -16,6 +16,8 @@ from quantbus_research.settings.recipe_faults import describe_fault
 
 __all__ = ["RecipeSource", "find_recipe", "load_recipe", "shipped_recipes"]
 
+_FACTORS = "factors.toml"  # stands beside the recipes and is none
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeSource:
@@ -28,7 +30,7 @@ class RecipeSource:
 def shipped_recipes() -> dict[str, RecipeSource]:
     """Return the recipes that come with quantbus, by name."""
     folder = files("quantbus_research") / "recipes"
-    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    found = (entry for entry in folder.iterdir() if entry.name.endswith(".toml") and entry.name != _FACTORS)
     return {
         entry.name.removesuffix(".toml"): RecipeSource(str(entry), entry.read_text(encoding="utf-8"))
         for entry in sorted(found, key=lambda entry: entry.name)

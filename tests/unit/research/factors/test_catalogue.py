@@ -1,28 +1,142 @@
 import math
+from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from quantbus_contracts.errors import ConfigError, ContractError
-from quantbus_research.factors import catalogue, compute, lookback_bars, select
+from quantbus_research.factors import (
+    catalogue,
+    compute,
+    factor_set,
+    factor_sets,
+    lookback_bars,
+    parameter_domains,
+    select,
+)
+from quantbus_research.factors._declared import read_declaration
 from tests.unit.research.panels import make_panel, make_series, panel_of
+
+FAMILIES = (
+    "trend",
+    "momentum",
+    "volatility",
+    "volume",
+    "microstructure",
+    "seasonality",
+    "crosssection",
+    "derivatives",
+)
 
 
 def test_every_factor_says_what_it_is() -> None:
     known = catalogue()
-    assert len(known) >= 8
+    own = [factor for factor in known.values() if factor.family != "alpha158"]
+    assert len(own) >= 80
+    assert len(known) - len(own) == 158
+    assert {factor.family for factor in own} == set(FAMILIES)
     for name, factor in known.items():
         assert factor.name == name
         assert factor.formula
         assert factor.unit
+        assert factor.inputs
         assert factor.lookback_bars >= 1
-    assert len({factor.signature for factor in known.values()}) == len(known)
+    # Some of Alpha158 are ours under another name, and then mean the same.
+    assert len({factor.formula for factor in own}) == len(own)
+    meanings = {factor.formula: factor.signature for factor in known.values()}
+    assert len(set(meanings.values())) == len(meanings)
 
 
-def test_a_signature_follows_the_formula_and_nothing_else() -> None:
+def test_a_signature_follows_formula_parameters_and_window_and_nothing_else() -> None:
     # A changed number here means stored models of this factor no longer fit: that must be on purpose.
-    assert catalogue()["log_return_1"].signature == "3df61d9b3357873a"
+    known = catalogue()
+    assert known["log_return_1"].signature == "fe9f366ef56a7ec0"
+    assert known["log_return_1"].formula == "(ln(close) - lag(ln(close), 1))"
+    renamed = replace(known["log_return_1"], name="other", unit="other")
+    assert renamed.signature == known["log_return_1"].signature
+    longer = replace(known["log_return_1"], parameters={"bars": 2})
+    assert longer.signature != known["log_return_1"].signature
+
+
+def test_a_look_back_is_what_the_formula_needs() -> None:
+    lookbacks = {
+        "log_return_5": 6,
+        "rsi_14": 15,
+        "channel_position_30": 30,
+        "macd_histogram_12_26_9": 78 + 26,
+    }
+    assert {factor.name: factor.lookback_bars for factor in select(list(lookbacks))} == lookbacks
+
+
+def test_any_factor_in_the_declared_domain_can_be_asked_for() -> None:
+    factor, normed = select(["rsi_21", "rsi_21__zscore_100"])
+    assert factor.parameters == {"window": 21}
+    assert factor.lookback_bars == 22
+    assert normed.lookback_bars == 22 + 99
+    assert normed.parameters == {"window": 21, "zscore_window": 100}
+    assert str(parameter_domains()["rsi"]["window"]) == "2 to 1000"
+    assert parameter_domains()["rsi"]["window"].as_schema() == {
+        "type": "integer",
+        "minimum": 2,
+        "maximum": 1000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("rsi_1", "window of rsi in 2 to 1000, found 1"),
+        ("rsi_14__zscore_2", "window of zscore in 3 to 2000"),
+        ("rsi_14_3", "expected rsi with \\(window\\)"),
+        ("volatility_ratio_50_10", "short below long"),
+        ("rsi_14__nothing_3", "expected one of"),
+        ("rsi_014", "expected one of"),
+        ("rsi", "did you mean"),
+    ],
+)
+def test_a_factor_outside_its_domain_is_refused(name: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        select([name])
+
+
+def test_sets_are_of_factors() -> None:
+    assert len(factor_set("alpha158")) == 158
+    assert len(factor_set("ml_core")) > 80
+    for names in factor_sets().values():
+        assert len(select(names)) == len(set(names))
+    with pytest.raises(ConfigError, match="cta_core, ml_core"):
+        factor_set("nothing")
+
+
+def test_factors_of_a_set_without_derivatives_need_candles_only() -> None:
+    needed = {name for factor in select(factor_set("ml_core")) for name in factor.inputs}
+    assert needed == {"open", "high", "low", "close", "volume"}
+
+
+def test_a_factor_that_reads_what_the_panel_lacks_is_refused() -> None:
+    with pytest.raises(ContractError, match="none called funding"):
+        compute(make_panel(50), ["funding_rate"])
+
+
+def test_a_declaration_that_does_not_fit_the_code_is_refused() -> None:
+    text = (files("quantbus_research") / "recipes" / "factors.toml").read_text(encoding="utf-8")
+    for wrong, told in (
+        (text.replace("rsi = {", "rsy = {"), "no rsi, and rsy besides"),
+        (
+            text.replace("efficiency = { window", "efficiency = { windows"),
+            "parameters .*window.* of efficiency",
+        ),
+        (text.replace("rsi = { window = [2, 1000]", "rsi = { window = [20, 1000]"), "window of rsi in 20"),
+        (text.replace('"@trend"', '"@trends"'), "found '@trends'"),
+        (text.replace('"rsi_14",', '"rsi_a",'), "found 'rsi_a'"),
+        (text + "[", "not TOML"),
+        (text.replace("[2, 1000], use = [7, 14, 28] }", "[2, 1000] }"), "'use' in rsi"),
+        (text.replace("rsi = { window = [2, 1000]", "rsi = { window = [9, 2]"), "lowest, highest"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            read_declaration(wrong)
 
 
 def test_a_misspelt_factor_is_refused_with_the_nearest_name() -> None:
@@ -56,7 +170,7 @@ def test_an_empty_panel_gives_an_empty_answer() -> None:
 
 def test_values_are_those_of_the_textbook() -> None:
     series = make_series(120, seed=5)
-    found = compute(panel_of(BTC=series), list(catalogue())).droplevel(0).iloc[-1]
+    found = compute(panel_of(BTC=series), list(factor_set("ml_core"))).droplevel(0).iloc[-1]
     close, change = series["close"], series["close"].diff()
     returns = np.log(close).diff()
     top, bottom = series["high"].tail(30).max(), series["low"].tail(30).min()
