@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
@@ -17,16 +18,19 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.leases import LeaseStore
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_executor.assembly import build_follower
+from quantbus_executor.assembly import Account, build_follower
 from quantbus_executor.backtest.book import ListedTrades, Lists
 from quantbus_executor.backtest.recalling import recall_from_bus
 from quantbus_executor.backtest.rehearsal import Rehearsal
 from quantbus_executor.claims.keeper import ClaimKeeper
-from quantbus_executor.claims.opening import open_claims
+from quantbus_executor.claims.opening import claims_file, open_claims
 from quantbus_executor.claims.venue import Venue
 from quantbus_executor.follower import SignalFollower
+from quantbus_executor.ledger.outbox import Outbox
+from quantbus_executor.ledger.reports import Reporter
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
+from quantbus_executor.trades.house_rules import HouseRules
 
 __all__ = ["FOLLOWING", "Session", "build_follower"]
 
@@ -68,11 +72,12 @@ class Session:
         mode: str,
         listed: ListedTrades | None = None,
         venue: Venue | None = None,
+        house: HouseRules | None = None,
     ) -> None:
         """Begin to follow as Freqtrade's ``config`` says; ends what an earlier start began.
 
         ``listed`` is where Freqtrade keeps its trades when it runs over the past, without a database; ``venue`` is
-        asked about orders of an account whose fate is unknown.
+        asked about orders of an account whose fate is unknown; ``house`` says what Freqtrade refuses by itself.
 
         Raises
         ------
@@ -84,11 +89,7 @@ class Session:
         if mode not in (*_TRADING, *_REHEARSED) or (mode == "live" and venue is None):
             known = ", ".join((*_TRADING, *_REHEARSED))
             raise ConfigError(f"expected one of {known}, found run mode {mode!r}")
-        if not config.get("use_exit_signal", True):
-            raise ConfigError(
-                "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
-                "open trades that none of them can close; remove it from the config"
-            )
+        _refuse_what_mutes_signals(config)
         settings = self._settings = ExecutorSettings.load(config)
         if mode in _REHEARSED:
             own = Timeframe.parse(str(config.get("timeframe")))
@@ -96,30 +97,38 @@ class Session:
             if settings.backtest_ledger is not None:
                 atexit.register(self.stop)  # Freqtrade tells nobody when a backtest is over
             return
-        self._connection = connect(
-            settings.mongo,
-            app=f"executor-{settings.consumer_id}",
-            timeout_seconds=settings.query_timeout.total_seconds(),
-            renamed={_SIGNALS: settings.collection},
-        )
-        live = mode == "live"
-        self._claims = open_claims(
-            settings,
-            config,
-            book,
-            SystemClock(),
-            venue=venue if live else None,
-            leases=LeaseStore(self._connection) if live else None,
-        )
-        if live:
-            atexit.register(self.stop)  # so that another bot may have the account at once
-        self._follower = build_follower(settings, self._connection, book, SystemClock(), self._claims)
+        self._follow(settings, config, book, venue if mode == "live" else None, house)
         logger.info(
             "following strategy %s (%s bars) as consumer %s",
             settings.strategy_id,
             settings.timeframe,
             settings.consumer_id,
         )
+
+    def _follow(
+        self,
+        settings: ExecutorSettings,
+        config: Mapping[str, Any],
+        book: TradeBook,
+        venue: Venue | None,
+        house: HouseRules | None,
+    ) -> None:
+        """Connect and put the follower together; with a ``venue`` its orders are real."""
+        clock = SystemClock()
+        connection = self._connection = connect(
+            settings.mongo,
+            app=f"executor-{settings.consumer_id}",
+            timeout_seconds=settings.query_timeout.total_seconds(),
+            renamed={_SIGNALS: settings.collection},
+        )
+        leases = LeaseStore(connection) if venue is not None else None
+        self._claims = open_claims(settings, config, book, clock, venue=venue, leases=leases)
+        if venue is not None:
+            atexit.register(self.stop)  # so that another bot may have the account at once
+        outbox = Outbox(_outbox_file(claims_file(settings, config)))
+        reporter = Reporter(settings.consumer_id, settings.strategy_id, dry_run=venue is None)
+        account = Account(outbox, reporter, house)
+        self._follower = build_follower(settings, connection, book, clock, self._claims, account)
 
     def stop(self) -> None:
         """Send what the ledger lacks, close the sockets, forget the follower; may be called at any time."""
@@ -128,7 +137,7 @@ class Session:
         claims, self._claims = self._claims, None
         rehearsal, self._rehearsal = self._rehearsal, None
         if follower is not None:
-            follower.send_ledger()
+            follower.end()
         if claims is not None:
             claims.end()
         if (
@@ -182,6 +191,25 @@ class Session:
         if self._follower is None:
             raise ConfigError("expected a started bot, found none: nothing is followed yet")
         return self._follower
+
+
+def _outbox_file(claims: Path) -> Path:
+    """Return where the outbox is: beside the claims."""
+    return claims.with_name(f"{claims.name.removesuffix('.sqlite').removesuffix('.claims')}.outbox.sqlite")
+
+
+def _refuse_what_mutes_signals(config: Mapping[str, Any]) -> None:
+    """Refuse a config under which Freqtrade would not ask about leaving, or about the stops of signals."""
+    if not config.get("use_exit_signal", True):
+        raise ConfigError(
+            "expected use_exit_signal true, found false: Freqtrade would never ask for exits, and signals could "
+            "open trades that none of them can close; remove it from the config"
+        )
+    if not config.get("use_custom_stoploss", True):
+        raise ConfigError(
+            "expected use_custom_stoploss true, found false: Freqtrade would never ask for the stop_price of a "
+            "signal, and its trades would run on to the stop of last resort; remove it from the config"
+        )
 
 
 FOLLOWING = Session()

@@ -5,7 +5,7 @@ fails: so its imports are few.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from freqtrade.exchange import timeframe_to_minutes
@@ -40,6 +40,41 @@ class FreqtradeBook:
         """Return the trades that were opened last, newest first."""
         newest = Trade.get_trades_query().order_by(Trade.id.desc()).limit(count)
         return list(Trade.session.scalars(newest))
+
+
+class FreqtradeHouse:
+    """What Freqtrade asks of an entry before it comes to the strategy, and what it has."""
+
+    def __init__(self, strategy: IStrategy) -> None:
+        """Tell it of the bot that runs ``strategy``."""
+        self._strategy = strategy
+
+    def free_slots(self) -> float:
+        """Return how many more trades may be open."""
+        return float(self._strategy.config["max_open_trades"]) - Trade.get_open_trade_count()
+
+    def is_locked(self, pair: str, side: str) -> bool:
+        """Tell whether the pair is locked on this side, as Freqtrade asks itself."""
+        return self._strategy.is_pair_locked(pair, candle_date=self.newest_candle(pair), side=side)
+
+    def newest_candle(self, pair: str) -> datetime | None:
+        """Return the open time of the pair's newest candle; None if there is none."""
+        candles = self._strategy.dp.ohlcv(pair, copy=False)
+        return None if candles.empty else candles["date"].iloc[-1].to_pydatetime()
+
+    def oldest_candle_allowed(self) -> timedelta:
+        """Return how long ago the newest candle may have opened."""
+        offset = self._strategy.config.get("exchange", {}).get("outdated_offset", 5)
+        return timedelta(minutes=2 * timeframe_to_minutes(self._strategy.timeframe) + offset)
+
+    def looks_at_depth(self) -> bool:
+        """Tell whether entries depend on the depth of the market."""
+        pricing = self._strategy.config.get("entry_pricing", {})
+        return bool(pricing.get("check_depth_of_market", {}).get("enabled", False))
+
+    def wallets(self) -> dict[str, Any]:
+        """Return what the bot has, by currency."""
+        return self._strategy.wallets.get_all_balances()
 
 
 class FreqtradeVenue:
@@ -164,7 +199,14 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
 
     def bot_start(self, **kwargs: object) -> None:
         """Connect, once per start and per reload of the config."""
-        FOLLOWING.start(self.config, FreqtradeBook(), self.dp.runmode.value, Trade, FreqtradeVenue(self))
+        FOLLOWING.start(
+            self.config,
+            FreqtradeBook(),
+            self.dp.runmode.value,
+            Trade,
+            FreqtradeVenue(self),
+            FreqtradeHouse(self),
+        )
 
     def bot_loop_start(self, current_time: datetime, **kwargs: object) -> None:
         """Ask the bus, once for all pairs."""

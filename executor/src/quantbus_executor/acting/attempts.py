@@ -10,7 +10,9 @@ from datetime import datetime
 from enum import IntEnum
 
 from quantbus_contracts.policy import PositionSide, Reason
+from quantbus_executor.trades.book import TradeBook
 from quantbus_executor.trades.house_rules import HouseRules, house_refusal
+from quantbus_executor.trades.tags import entry_tag
 
 __all__ = ["Attempts", "Stage"]
 
@@ -37,14 +39,16 @@ class _Attempt:
 class Attempts:
     """The entries offered in one loop, by pair."""
 
-    def __init__(self, rules: HouseRules | None) -> None:
-        """Name what ``rules`` refuse; without them nothing is named."""
+    def __init__(self, rules: HouseRules | None = None, book: TradeBook | None = None) -> None:
+        """Name what ``rules`` refuse; without them nothing is named. What is in ``book`` was not refused."""
         self._rules = rules
+        self._book = book
+        self._slots: float | None = None
         self._attempts: dict[str, _Attempt] = {}
 
     def begin(self, pair: str, signal_id: str, side: PositionSide, now: datetime) -> None:
         """Note that a pair is offered to be entered."""
-        foreseen = house_refusal(self._rules, pair, side, now) if self._rules is not None else None
+        foreseen = self._house_refusal(self._rules, pair, side, now) if self._rules is not None else None
         self._attempts[pair] = _Attempt(signal_id, side, foreseen)
 
     def reached(self, pair: str, stage: Stage) -> None:
@@ -67,13 +71,14 @@ class Attempts:
 
         An entry that was agreed to is named only if the venue or Freqtrade itself said that there is no order.
         """
-        attempts, self._attempts = self._attempts, {}
+        attempts, self._attempts, self._slots = self._attempts, {}, None
         if self._rules is None:
             return
         for pair, attempt in attempts.items():
             reason = self._why(pair, attempt, self._rules, now)
-            if reason is not None:
+            if reason is not None and not self._is_trade(attempt):
                 yield attempt.signal_id, reason
+        self._slots = None
 
     def _why(self, pair: str, attempt: _Attempt, rules: HouseRules, now: datetime) -> Reason | None:
         if attempt.refused_by_us:
@@ -86,9 +91,20 @@ class Attempts:
             return (
                 Reason.NO_BALANCE
             )  # less than the venue's minimum is free: the stake itself was large enough
-        seen = house_refusal(rules, pair, attempt.side, now) or attempt.foreseen
+        seen = self._house_refusal(rules, pair, attempt.side, now) or attempt.foreseen
         if seen is not None:
             return seen
         if attempt.stage is Stage.OFFERED:
             return Reason.NO_CANDLES
         return Reason.DEPTH_OF_MARKET if rules.looks_at_depth() else Reason.PAUSED
+
+    def _is_trade(self, attempt: _Attempt) -> bool:
+        return self._book is not None and bool(self._book.tagged(entry_tag(attempt.signal_id)))
+
+    def _house_refusal(
+        self, rules: HouseRules, pair: str, side: PositionSide, now: datetime
+    ) -> Reason | None:
+        """Ask what Freqtrade's state says; the slots are counted once for all pairs."""
+        if self._slots is None:
+            self._slots = rules.free_slots()
+        return Reason.NO_SLOT if self._slots <= 0 else house_refusal(rules, pair, side, now)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import QuantbusError
-from quantbus_contracts.policy import PositionSide, Reason, TradingRules, tolerance_end
+from quantbus_contracts.policy import PositionSide, Reason, TradingRules, final_reason, tolerance_end
 from quantbus_contracts.ports import ExecutionReader, SignalReader
 from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
 from quantbus_executor.ledger.journal import Journal
@@ -85,10 +85,17 @@ class Bookkeeper:
         self._started_at = clock.now()
         self._recover_at: datetime | None = self._started_at
         self._missing: deque[_Missing] | None = None
+        self._restored = list(journal.restored)
 
     def recover(self) -> None:
-        """Take over, once after a start, the rows of the last day that this consumer never brought to an end."""
+        """Take over, once after a start, what this consumer never brought to an end: from the disk, and from the bus.
+
+        On the bus it looks at the last day; on the disk is all that an earlier process of this bot left unfinished.
+        """
         now = self._clock.now()
+        if self._restored:
+            restored, self._restored = self._restored, []
+            self._reconsider(restored)
         if self._recover_at is None or now < self._recover_at:
             return
         self._recover_at = now + _RETRY
@@ -141,7 +148,8 @@ class Bookkeeper:
         """End what waited in pairs that are followed no more, once an entry would come too late."""
         for row in self._journal.waiting():
             if row.pair not in heard and now >= tolerance_end(row.ts, row.timeframe, self._rules):
-                self._journal.put(refused(row, Reason.STALE if _is_entry(row) else Reason.NOTHING_TO_EXIT))
+                late = final_reason(row.reason, Reason.STALE) if _is_entry(row) else Reason.NOTHING_TO_EXIT
+                self._journal.put(refused(row, late))
 
     def note_fill(self, trade: TradeRecord, order: OrderRecord) -> Execution | None:
         """Note that an order of ``trade`` has filled; return the row if a known signal caused it."""
@@ -176,7 +184,10 @@ class Bookkeeper:
         return published.version > 1 or published.available_at <= begin
 
     def _adopt(self, rows: Sequence[Execution]) -> None:
-        for row in self._journal.adopt(rows):
+        self._reconsider(self._journal.adopt(rows))
+
+    def _reconsider(self, rows: Iterable[Execution]) -> None:
+        for row in rows:
             if row.state is not ExecutionState.ACCEPTED or not is_acted_entry(row):
                 continue
             # Killed between the decision and the order: tried again only where there surely was no order.

@@ -117,6 +117,10 @@ class Journal:
         with self._outbox.together():
             yield
 
+    def close(self) -> None:
+        """Close the outbox; nothing may be put any more."""
+        self._outbox.close()
+
     def flush(self) -> bool:
         """Send what the bus has not taken yet; return whether all of it was taken or dropped as refused."""
         with self._lock:

@@ -54,10 +54,8 @@ class HouseRules(Protocol):
 def house_refusal(rules: HouseRules, pair: str, side: PositionSide, now: datetime) -> Reason | None:
     """Return what in the state of Freqtrade keeps a pair from being entered now; None if nothing does.
 
-    In the order in which Freqtrade looks: no other of these is looked at once one has said no.
+    In the order in which Freqtrade looks, which begins with free slots: whoever asks has counted those.
     """
-    if rules.free_slots() <= 0:
-        return Reason.NO_SLOT
     newest = rules.newest_candle(pair)
     if newest is None:
         return Reason.NO_CANDLES
