@@ -99,10 +99,11 @@ class Session:
             return
         self._follow(settings, config, book, venue if mode == "live" else None, house)
         logger.info(
-            "following strategy %s (%s bars) as consumer %s",
+            "following strategy %s (%s bars) as consumer %s; its claims are in %s",
             settings.strategy_id,
             settings.timeframe,
             settings.consumer_id,
+            claims_file(settings, config),
         )
 
     def _follow(

@@ -70,6 +70,7 @@ class FakeTrade:
     orders: list[FakeOrder] = field(default_factory=list)
     amount: float = 1.0
     stake_amount: float = 100.0
+    open_rate: float = 100.0
     leverage: float = 1.0
     stop_loss: float | None = None
     custom_data: dict[str, Any] = field(default_factory=dict)

@@ -14,7 +14,15 @@ from quantbus_executor.acting.gate import EntryGate
 from quantbus_executor.ledger.journal import Journal
 from quantbus_executor.session import Session
 from quantbus_executor.trades.positions import EXIT_KEY, Positions
-from quantbus_executor.trades.tags import entry_tag, exit_tag, signal_of_entry_tag, signal_of_exit_tag
+from quantbus_executor.trades.tags import (
+    entry_tag,
+    exit_tag,
+    resize_tag,
+    signal_of_entry_tag,
+    signal_of_exit_tag,
+    signal_of_resize_tag,
+    version_of_resize_tag,
+)
 from tests.unit.executor.rig import MINUTE, PAIRS, SECOND, FakeBook, FakeTrade, Rig
 
 ID = "0123456789abcdef" * 2
@@ -52,6 +60,15 @@ def test_the_id_travels_through_tags_that_freqtrade_keeps_whole() -> None:
         assert signal_of_exit_tag(tag) is None
 
 
+def test_the_tag_of_a_resizing_order_names_signal_and_revision_and_is_no_other_tag() -> None:
+    tag = resize_tag(ID, 12)
+    assert (signal_of_resize_tag(tag), version_of_resize_tag(tag)) == (ID, 12)
+    assert signal_of_entry_tag(tag) is None
+    assert signal_of_exit_tag(tag) is None
+    for other in (None, ID, exit_tag(ID, Reason.REVERSAL), "stop_crossed"):
+        assert (signal_of_resize_tag(other), version_of_resize_tag(other)) == (None, None)
+
+
 def test_a_callback_that_fails_answers_what_is_safe(caplog: pytest.LogCaptureFixture) -> None:
     @fails_to(False)
     def confirm() -> bool:
@@ -81,9 +98,10 @@ def test_a_mode_in_which_we_would_trade_wrongly_is_refused(mode: str) -> None:
         Session().start({"timeframe": "1m"}, FakeBook(), mode)
 
 
-def test_a_config_under_which_exits_are_never_asked_for_is_refused() -> None:
-    with pytest.raises(ConfigError, match="use_exit_signal"):
-        Session().start({"timeframe": "1m", "use_exit_signal": False}, FakeBook(), "dry_run")
+@pytest.mark.parametrize("key", ["use_exit_signal", "use_custom_stoploss"])
+def test_a_config_under_which_exits_or_stops_are_never_asked_for_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"expected {key} true, found false"):
+        Session().start({"timeframe": "1m", key: False}, FakeBook(), "dry_run")
 
 
 def _trade(number: int = 1, opened_after: timedelta = timedelta(0)) -> FakeTrade:

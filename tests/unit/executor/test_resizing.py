@@ -1,10 +1,12 @@
 """Weights: a position is brought to the share that its pair's newest signal asks for."""
 
+from typing import Any
+
 import pytest
 
 from quantbus_contracts.policy import TradingRules
 from quantbus_contracts.schema import Control, ControlKind, PublishedSignal
-from tests.unit.executor.rig import MINUTE, SECOND, FakeTrade, Rig
+from tests.unit.executor.rig import MINUTE, PAIR, SECOND, FakeTrade, Rig
 
 RULES = TradingRules(can_short=True, drift_band=0.02, max_leverage=5.0)
 
@@ -14,7 +16,7 @@ def rig() -> Rig:
     return Rig(RULES)
 
 
-def weigh(rig: Rig, weight: float, **fields: object) -> PublishedSignal:
+def weigh(rig: Rig, weight: float, **fields: Any) -> PublishedSignal:
     """Publish a weight about the bar that closes next, and let the bot see it."""
     rig.clock.advance(MINUTE)
     published = rig.publish(None, weight=weight, **fields)
@@ -225,3 +227,11 @@ def test_a_signal_that_was_resized_by_enters_no_new_position_once_a_stop_ended_t
     for _ in range(3):
         rig.loop()
     assert len(rig.book.trades) == 1
+
+
+def test_a_position_that_a_person_opened_keeps_its_size(rig: Rig) -> None:
+    rig.open_trade(PAIR, "force_entry")
+    weigh(rig, 0.5)
+    weigh(rig, 0.01)
+    rig.loop()
+    assert rig.changes == []

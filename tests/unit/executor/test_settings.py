@@ -9,7 +9,7 @@ import pytest
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import CatchUp, Confidence, Debounce, SoftScale, TradingRules
 from quantbus_executor.hearing.restraints import RestraintSettings
-from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
+from quantbus_executor.settings import ENVIRONMENT_NAMES, Abilities, ExecutorSettings
 
 BLOCK = {"strategy_id": "demo", "consumer_id": "bot"}
 
@@ -117,6 +117,35 @@ def test_debounce_confidence_and_restraints_are_read_in_plain_units() -> None:
     assert settings.restraints == RestraintSettings(
         controls=False, risk_state=True, fail_open=True, max_age=timedelta(seconds=10)
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "rules", "able"),
+    [
+        ("spot", {}, Abilities()),
+        (None, {}, Abilities()),
+        ("futures", {}, Abilities(can_short=True)),
+        ("futures", {"can_short": False}, Abilities()),
+        ("futures", {"drift_band": 0.02}, Abilities(can_short=True, resizes=True)),
+        ("spot", {"drift_band": 0.02}, Abilities(resizes=True)),
+        ("spot", {"can_short": True}, Abilities()),  # the start says what is wrong
+        ("futures", {"no_such_rule": 1}, Abilities()),
+        ("futures", None, Abilities()),
+    ],
+)
+def test_freqtrade_learns_of_shorts_and_resizing_before_the_start(
+    mode: str | None, rules: dict[str, Any] | None, able: Abilities
+) -> None:
+    assert Abilities.of({"trading_mode": mode, "external_signal": {**BLOCK, "rules": rules}}) == able
+
+
+def test_shorts_are_held_on_futures_unless_that_was_chosen_otherwise_and_never_on_spot() -> None:
+    config: dict[str, Any] = {"timeframe": "1m", "external_signal": BLOCK}
+    assert not ExecutorSettings.load(config, {}).rules.can_short
+    assert ExecutorSettings.load({**config, "trading_mode": "futures"}, {}).rules.can_short
+    block = {**BLOCK, "rules": {"can_short": True}}
+    with pytest.raises(ConfigError, match="can_short: expected false on spot"):
+        ExecutorSettings.load({**config, "external_signal": block}, {})
 
 
 def test_signals_may_be_about_longer_bars_than_the_bots_and_not_about_shorter_ones() -> None:

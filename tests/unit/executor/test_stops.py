@@ -202,6 +202,8 @@ def test_a_stop_that_freqtrade_holds_is_left_to_freqtrade(rig: Rig) -> None:
 def test_a_person_may_hold_a_position_without_a_signals_stop(rig: Rig) -> None:
     rig.open_trade(PAIR, "force_entry")
     rig.loop()
+    rig.publish(stop_price=98.0)
+    rig.loop()
     rig.loop()
     assert held(rig).stop_loss == pytest.approx(90.0)
 

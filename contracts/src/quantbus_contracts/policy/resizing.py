@@ -56,9 +56,10 @@ def decide_resize(
 ) -> Resize:
     """Return by how much to change a position because of the newest signal of its pair.
 
-    ``now`` is the database's clock; ``around`` is asked without the pair's past, since debounce is about entering.
+    ``now`` is the database's clock; ``around`` is asked without the pair's past, since debounce is about entering. A
+    position that no signal opened keeps its size.
     """
-    if position.standing_exit is not None:
+    if position.standing_exit is not None or position.signal_id is None:
         return Resize()
     obstacle = entry_obstacle(published, position.side, now, rules, around)
     wanted = resize(

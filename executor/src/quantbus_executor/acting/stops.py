@@ -2,7 +2,7 @@
 
 Freqtrade's stop is a share of the stake below the *current* rate, leverage included, and moves only towards the
 market. So the nearest stop counts: the operator's ``stoploss`` bounds what any signal may set, and a later signal for
-the same position may pull the stop nearer, never push it away.
+the same position may pull the stop nearer, never push it away. A position that no signal opened keeps its own.
 """
 
 import logging
@@ -116,6 +116,7 @@ class Stops:
         trades_here = signal.origin == "live" or (signal.origin == "replay" and self._rules.accept_replay)
         return (
             signal.stop_price is not None
+            and position.signal_id is not None
             and wish_of(signal, self._rules).take == position.side
             and trades_here
             and (position.ts is None or signal.ts >= position.ts)

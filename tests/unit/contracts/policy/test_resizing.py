@@ -82,6 +82,12 @@ def test_an_exit_that_stands_is_not_worked_against() -> None:
     assert change(0.5, 600.0, position=leaving) == Resize()
 
 
+def test_a_position_that_no_signal_opened_keeps_its_size() -> None:
+    somebodys = Position("long", LONG.opened_at)
+    assert change(0.5, 400.0, position=somebodys) == Resize()
+    assert change(0.5, 600.0, position=somebodys) == Resize()
+
+
 def test_what_a_signal_before_the_position_says_does_not_count() -> None:
     newer = Position("long", NOW, "second", TS + timedelta(minutes=1))
     assert change(0.5, 600.0, position=newer).amount == 0.0
