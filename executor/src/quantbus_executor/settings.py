@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.policy import (
@@ -210,6 +210,7 @@ class _Block(BaseModel):
     max_answer_age_seconds: Seconds = 30.0
     timeframe: str | None = None
     backtest_ledger: Path | None = None
+    backtest_since: AwareDatetime | None = None
     rules: _Rules = _Rules()
     restraints: _Restraints = _Restraints()
     claims: _Claims = _Claims()
@@ -231,6 +232,8 @@ class ExecutorSettings:
         How old the bus's last answer may be for an entry to be confirmed.
     backtest_ledger
         Where a backtest writes what became of each signal, as lines of JSON.
+    backtest_since
+        A backtest leaves out signals whose bar closed before this.
     """
 
     strategy_id: str
@@ -242,6 +245,7 @@ class ExecutorSettings:
     max_answer_age: timedelta
     rules: TradingRules
     backtest_ledger: Path | None = None
+    backtest_since: datetime | None = None
     restraints: RestraintSettings = field(default_factory=RestraintSettings)
     claims: ClaimSettings = field(default_factory=ClaimSettings)
 
@@ -272,6 +276,7 @@ class ExecutorSettings:
             max_answer_age=timedelta(seconds=block.max_answer_age_seconds),
             rules=block.rules.trading_rules(on_spot=_is_spot(config)),
             backtest_ledger=block.backtest_ledger,
+            backtest_since=block.backtest_since,
             restraints=block.restraints.restraint_settings(),
             claims=block.claims.claim_settings(),
         )

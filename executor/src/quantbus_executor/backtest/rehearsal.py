@@ -89,7 +89,8 @@ class Rehearsal:
         known = self._read.get(pair)
         if known is not None and known[0] <= start and end <= known[1]:
             return
-        signals = read(pair, start, end)
+        since = self._settings.backtest_since or start
+        signals = [item for item in read(pair, start, end) if item.signal.closes_at >= since]
         say = logger.info if signals else logger.warning
         say("%s: %d signals from %s to %s", pair, len(signals), start.isoformat(), end.isoformat())
         self._archive.keep(pair, signals)
