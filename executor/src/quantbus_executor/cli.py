@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quantbus_executor.claims.commands import claims, settle
+
 if TYPE_CHECKING:
     from quantbus_executor.checking import Finding
 
@@ -149,6 +151,10 @@ def check(
     else:
         _print_findings(", ".join(str(path) for path in paths), found, fit=fit)
     raise typer.Exit(0 if fit else 1)
+
+
+app.command()(claims)
+app.command()(settle)
 
 
 @app.command()
