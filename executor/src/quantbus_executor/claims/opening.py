@@ -16,7 +16,7 @@ from quantbus_executor.claims.venue import Venue
 from quantbus_executor.settings import ExecutorSettings
 from quantbus_executor.trades.book import TradeBook
 
-__all__ = ["claims_file", "open_claims"]
+__all__ = ["account_name", "claims_file", "open_claims"]
 
 _SQLITE = "sqlite:///"
 
@@ -71,13 +71,18 @@ def open_claims(
     return ClaimKeeper(register, resolver, clock, venue=venue, lease=lease)
 
 
-def _account(settings: ExecutorSettings, venue: Venue) -> str:
-    name, key = venue.key()
-    if settings.claims.account is not None:
+def account_name(settings: ExecutorSettings, venue: str, key: str | None) -> str | None:
+    """Return what the account is called that one bot at a time may trade; None where nothing tells it from others."""
+    if settings.claims.account is not None or not key:
         return settings.claims.account
-    if not key:
+    return f"{venue}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"  # the key itself goes nowhere
+
+
+def _account(settings: ExecutorSettings, venue: Venue) -> str:
+    name = account_name(settings, *venue.key())
+    if name is None:
         raise ConfigError(
             "expected an account to trade, found no key of the exchange: set exchange.key and exchange.secret, or "
             "external_signal.claims.account to what the account is to be called"
         )
-    return f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"  # the key itself goes nowhere
+    return name
