@@ -123,6 +123,7 @@ DRY: list[tuple[dict[str, Any], str, Severity]] = [
     ({"api_server": API | {"password": ""}}, "api", ERROR),
     ({"api_server": API | {"jwt_secret_key": "short"}}, "api", ERROR),
     ({"api_server": API | {"listen_ip_address": "0.0.0.0"}}, "api", WARNING),  # noqa: S104
+    ({"external_signal": {"claims": {"file": "/dev/null/claims.sqlite"}}}, "claims-file", ERROR),
     ({"force_entry_enable": True}, "force-entry", NOTE),
     ({"external_signal": {"restraints": {"controls": False}}}, "restraints", WARNING),
 ]
@@ -135,6 +136,7 @@ LIVE: list[tuple[dict[str, Any], str, Severity]] = [
     ({"db_url": "sqlite:////data/dryrun.sqlite"}, "database", ERROR),
     ({"external_signal": {"rules": {"replay_database": True}}}, "replay-database", ERROR),
     ({"external_signal": {"restraints": {"when_unreadable": "open"}}}, "restraints", WARNING),
+    ({"external_signal": {"claims": {"file": "/tmp/claims.sqlite"}}}, "claims-file", WARNING),  # noqa: S108
     (ACCOUNT, "keys-in-file", WARNING),
 ]
 

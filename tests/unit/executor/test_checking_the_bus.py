@@ -15,6 +15,7 @@ from quantbus_contracts.schema import (
     ControlKind,
     Declaration,
     Heartbeat,
+    Lease,
     Listing,
     PublishedSignal,
     RiskLevel,
@@ -94,6 +95,21 @@ def beat(seconds_ago: float) -> Heartbeat:
     return Heartbeat(process="executor", instance="dryrun", at=at, started_at=at, version="0", detail={})
 
 
+def lease(consumer: str, seconds_left: float) -> Lease:
+    end = NOW + timedelta(seconds=seconds_left)
+    begin = end - timedelta(seconds=30)
+    return Lease(
+        account="binance-1",
+        consumer_id=consumer,
+        holder="h",
+        process="p",
+        host="here",
+        taken_at=begin,
+        renewed_at=begin,
+        expires_at=end,
+    )
+
+
 def listing(least: float) -> dict[str, Listing]:
     instrument = Instrument.from_pair("BINANCE", "BTC/USDT")
     made = Listing(instrument=instrument, status="trading", venue_symbol="BTCUSDT", min_notional=least)
@@ -156,6 +172,22 @@ def test_what_is_no_fault_or_not_to_be_known_is_not_complained_about(changes: di
 def test_with_real_money_nobody_may_do_everything_on_the_bus(rights: Rights) -> None:
     assert ("rights", WARNING) in found(replace(FACTS, rights=rights), base="live")
     assert ("rights", WARNING) not in found(FACTS, base="live")
+
+
+@pytest.mark.parametrize(
+    ("consumer", "seconds_left", "expected"),
+    [
+        ("another", 20, {("lease", ERROR)}),
+        ("live-spot", 20, {("lease", NOTE)}),
+        ("another", -1, set()),
+    ],
+)
+def test_an_account_that_another_bot_trades_is_an_error_until_its_lease_is_over(
+    consumer: str, seconds_left: float, expected: set[tuple[str, Severity]]
+) -> None:
+    facts = replace(FACTS, lease=lease(consumer, seconds_left))
+    assert found(facts, base="live") == expected
+    assert found(facts) == set()  # a dry run trades no account
 
 
 def test_spot_for_futures_is_an_error() -> None:

@@ -10,14 +10,16 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.layout import missing_parts
+from quantbus_contracts.mongo.leases import LeaseStore
 from quantbus_contracts.mongo.listings import ListingStore
 from quantbus_contracts.mongo.restraints import RestraintReader
 from quantbus_contracts.mongo.rights import Rights, rights_for
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.mongo.strategies import StrategyStore
 from quantbus_contracts.ports import RestraintSnapshot
-from quantbus_contracts.schema import Declaration, Heartbeat, Listing, PublishedSignal
+from quantbus_contracts.schema import Declaration, Heartbeat, Lease, Listing, PublishedSignal
 from quantbus_executor.checking.plan import BotPlan
+from quantbus_executor.claims.opening import account_name
 from quantbus_executor.settings import ExecutorSettings
 
 __all__ = ["BusFacts", "ask_bus"]
@@ -41,6 +43,8 @@ class BusFacts:
     restraints: RestraintSnapshot | None = None
     newest: Mapping[str, PublishedSignal] | None = field(default_factory=dict)
     last_beat: Heartbeat | None = None
+    lease: Lease | None = None
+    """Who holds, or last held, the account that the config names."""
     listings: Mapping[str, Listing] | None = field(default_factory=dict)
     """By pair; those of the venue that the strategy is declared for."""
 
@@ -75,6 +79,7 @@ def ask_bus(connection: Connection, settings: ExecutorSettings, plan: BotPlan, c
             lambda: SignalReader(connection).newest(settings.strategy_id, settings.timeframe, pairs).signals
         ),
         last_beat=_unless_refused(lambda: _last_beat(connection, settings.consumer_id)),
+        lease=_unless_refused(lambda: _lease(connection, settings, plan)),
         listings=_unless_refused(lambda: _listings(connection, declared)),
     )
 
@@ -89,6 +94,13 @@ def _unless_refused(ask: Callable[[], Answer]) -> Answer | None:
 def _last_beat(connection: Connection, consumer_id: str) -> Heartbeat | None:
     beats = HeartbeatStore(connection).all()
     return next((beat for beat in beats if beat.key == (_EXECUTOR, consumer_id)), None)
+
+
+def _lease(connection: Connection, settings: ExecutorSettings, plan: BotPlan) -> Lease | None:
+    exchange = plan.block("exchange")
+    key = exchange.get("apiKey") or exchange.get("key")
+    account = account_name(settings, str(exchange.get("name")), str(key) if key else None)
+    return next((lease for lease in LeaseStore(connection).all() if lease.account == account), None)
 
 
 def _listings(connection: Connection, declared: Declaration | None) -> Mapping[str, Listing]:

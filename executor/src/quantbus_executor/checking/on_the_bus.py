@@ -22,7 +22,7 @@ _STOP_RESERVE_AT_MOST = 1.5
 def on_the_bus(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Iterator[Finding]:
     """Hold the config against what the bus says."""
     yield from _server(plan, settings, facts)
-    yield from _others(settings, facts)
+    yield from _others(plan, settings, facts)
     if facts.declared is None:
         yield from _undeclared(settings, facts)
     else:
@@ -71,14 +71,28 @@ def _server(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Itera
         )
 
 
-def _others(settings: ExecutorSettings, facts: BusFacts) -> Iterator[Finding]:
-    beat = facts.last_beat
+def _others(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Iterator[Finding]:
+    beat, lease = facts.last_beat, facts.lease
     if beat is not None and facts.now - beat.at < _ALIVE:
         age = (facts.now - beat.at).total_seconds()
         yield warning(
             "consumer",
             f"a bot that calls itself {settings.consumer_id} gave a sign of life {age:.0f} s ago: if it still runs, "
             "choose another consumer_id, or both write the same ledger",
+        )
+    if not plan.is_live or lease is None or lease.expires_at <= facts.now:
+        return
+    if lease.consumer_id == settings.consumer_id:
+        yield note(
+            "lease",
+            f"account {lease.account} is held by {lease.consumer_id} on host {lease.host}: a bot that starts again "
+            "with the same claims file takes over from itself at once",
+        )
+    else:
+        yield error(
+            "lease",
+            f"account {lease.account} is traded by consumer {lease.consumer_id} on host {lease.host}, and two bots on "
+            "one account order twice: stop the other one, or give this one an account of its own",
         )
 
 

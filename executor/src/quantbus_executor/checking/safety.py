@@ -1,5 +1,6 @@
 """Whether money, secrets and the memory of what was traded are safe."""
 
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from quantbus_executor.checking.findings import Finding, error, note, warning
 from quantbus_executor.checking.plan import BotPlan
+from quantbus_executor.claims.opening import claims_file
 from quantbus_executor.configs.reading import read_config
 from quantbus_executor.configs.tailored import KEY_NAMES
 from quantbus_executor.settings import BLOCK
@@ -14,6 +16,8 @@ from quantbus_executor.settings import BLOCK
 __all__ = ["safety"]
 
 _SHORTEST_SECRET = 32
+_EMPTIED = (("tmp",), ("dev",), ("run",))
+"""First folders of paths that no disk keeps."""
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -22,6 +26,7 @@ def safety(plan: BotPlan) -> Iterator[Finding]:
     yield from _money(plan)
     yield from _secrets(plan)
     yield from _database(plan)
+    yield from _claims(plan)
     yield from _api(plan)
     yield from _rules(plan)
 
@@ -106,6 +111,25 @@ def _database(plan: BotPlan) -> Iterator[Finding]:
         yield error(
             "database",
             f"{url} looks like a dry run's: trades that were never made would be managed with real money; name another",
+        )
+
+
+def _claims(plan: BotPlan) -> Iterator[Finding]:
+    if plan.settings is None:
+        return
+    path = claims_file(plan.settings, plan.config).absolute()
+    folder = next(parent for parent in path.parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        yield error(
+            "claims-file",
+            f"{path} cannot be written, and without its claims the bot does not start: set external_signal.claims.file "
+            "to a place that the bot may write to",
+        )
+    elif plan.is_live and path.parts[1:2] in _EMPTIED:
+        yield warning(
+            "claims-file",
+            f"{path} lies where a restart of the machine may remove it, and with it the knowledge of what was ordered: "
+            "set db_url, or external_signal.claims.file, to a disk that stays",
         )
 
 

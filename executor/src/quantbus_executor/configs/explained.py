@@ -81,7 +81,6 @@ _OF_OURS: Mapping[str, str] = {
     "max_answer_age_seconds": "how old the bus's last answer may be for an entry; a longer silence is a downtime",
     "backtest_ledger": "file to which a backtest writes what became of each signal, as lines of JSON",
     "backtest_since": "a backtest leaves out signals whose bar closed before this moment",
-    "backtest_since": "a backtest leaves out signals whose bar closed before this",
     "rules.tolerance_bars": "for how many further bars to enter after the bar that follows the signal's own",
     "rules.max_delay_seconds": "greatest age of an entry from the close of its bar; three bars where not set",
     "rules.max_age_seconds": "greatest age of an entry from when the bus had it",
