@@ -1,5 +1,6 @@
 """What the documents show is run: Python as it stands, commands down to their options."""
 
+import math
 import os
 import re
 import subprocess
@@ -65,19 +66,25 @@ def test_commands_and_their_options_exist(line: str) -> None:
 def store_january(connection: Connection) -> None:
     """Store what the examples of reading read: a month of days and hours, a day of minutes."""
     start, writer = datetime(2024, 1, 1, tzinfo=UTC), CandleWriter(connection)
-    for symbol in ("BINANCE:BTCUSDT", "BINANCE:ETHUSDT"):
+    for phase, symbol in enumerate(("BINANCE:BTCUSDT", "BINANCE:ETHUSDT")):
         for timeframe, count in (("1d", 31), ("1h", 31 * 24), ("1m", 1440)):
             frame = Timeframe.parse(timeframe)
-            bars = [(start + at * frame.delta, 1.0, 2.0, 0.5, 1.5, float(at)) for at in range(count)]
+            prices = [
+                1.5 + 0.4 * math.sin(at * at + phase) for at in range(count + 1)
+            ]  # no two hours are alike
+            bars = [
+                (start + at * frame.delta, prices[at], 2.0, 0.5, prices[at + 1], float(at))
+                for at in range(count)
+            ]
             writer.write_bars(symbol, frame, "example", bars)
 
 
 @pytest.mark.parametrize(("name", "code"), blocks("python"), ids=lambda value: value[:20])
 def test_python_runs_as_it_stands(
-    name: str, code: str, mongo_settings: MongoSettings, connection: Connection
+    name: str, code: str, mongo_settings: MongoSettings, connection: Connection, tmp_path: Path
 ) -> None:
     assert mongo_settings.mongo_uri is not None
-    if name == "reading.md":
+    if name in ("reading.md", "qlib.md"):
         store_january(connection)
     environment = {
         **os.environ,
@@ -87,7 +94,12 @@ def test_python_runs_as_it_stands(
         "QUANTBUS_HOME": str(mongo_settings.home),
     }
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{name}: {done.stderr}"
 

@@ -1,8 +1,12 @@
 """The real Qlib and MLflow over our panels: what it reads, learns, records and trades, and why it may trade nothing."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.engine import (
     LINEAR,
@@ -20,9 +25,11 @@ from quantbus_research.engine import (
     TaskResult,
     export_bins,
     open_qlib,
+    portfolio_figures,
     run_task,
     why_nothing_traded,
 )
+from quantbus_research.workflows import convert
 from tests.unit.research.panels import make_series, panel_of
 
 pytestmark = [
@@ -289,3 +296,38 @@ def test_a_backtest_without_trades_says_why(panel: pd.DataFrame, store: BinStore
     task = QlibTask(segments=SEGMENTS, factors=("log_return_1",), model=LINEAR, min_score=1e9)
     causes = run_task(task, panel, HOUR, store, tracking).causes
     assert [cause.kind for cause in causes] == ["threshold"]
+
+
+def test_the_shipped_file_runs_under_qlibs_own_qrun(tmp_path: Path) -> None:
+    """With the region, the records beside their database, and figures that can be made from them."""
+    names = ("BTC", "ETH", "SOL", "XRP")
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    bars = panel_of(
+        **{name: make_series(8784, seed=seed, start=start, timeframe=HOUR) for seed, name in enumerate(names)}
+    )
+    instruments = [Instrument.from_pair("BINANCE", f"{name}/USDT") for name in names]
+    store = convert(lambda _: bars, instruments, [HOUR], tmp_path / "bins", source="a test", now=start)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    ran = subprocess.run(
+        [str(Path(sys.executable).with_name("qrun")), str(shipped("alpha158_1h.yaml"))],
+        cwd=empty,
+        env={**os.environ, "QLIB_DATA": str(store.folder), "QLIB_RECORDS": str(tmp_path / "records")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert "Rank IC" in ran.stdout
+    assert not list(empty.iterdir())
+    (report,) = (tmp_path / "records" / "artefacts").rglob("report_normal_60min.pkl")
+    figures = portfolio_figures(pd.read_pickle(report), HOUR)  # noqa: S301  # written a moment ago
+    assert figures["bars_with_deals"] > 100
+    assert figures["annual_return"] < 0  # there is nothing to learn in it, and every deal costs
+
+
+def shipped(name: str) -> Path:
+    found = files("quantbus_research") / "recipes" / name
+    assert isinstance(found, Path)
+    return found

@@ -8,7 +8,15 @@ when they are imported, since files for ``qrun`` name their classes; the rest im
 from quantbus_research.engine.bins import BinsManifest, BinStore, PeriodOfBins, export_bins
 from quantbus_research.engine.frequency import bars_per_year, frequency_of, timeframe_of
 from quantbus_research.engine.opening import open_qlib
-from quantbus_research.engine.task import LIGHTGBM, LINEAR, QlibTask, Segments, TaskResult, run_task
+from quantbus_research.engine.task import (
+    LIGHTGBM,
+    LINEAR,
+    QlibTask,
+    Segments,
+    TaskResult,
+    portfolio_figures,
+    run_task,
+)
 from quantbus_research.engine.zero_trades import CAUSES, Backtested, Cause, why_nothing_traded
 
 __all__ = [
@@ -27,6 +35,7 @@ __all__ = [
     "export_bins",
     "frequency_of",
     "open_qlib",
+    "portfolio_figures",
     "run_task",
     "timeframe_of",
     "why_nothing_traded",

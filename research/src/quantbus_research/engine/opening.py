@@ -30,8 +30,6 @@ def open_qlib(store: BinStore, tracking: Path, *, experiment: str = "quantbus") 
     teach_qlib_crypto()
     tracking = tracking.resolve()
     tracking.mkdir(parents=True, exist_ok=True)
-    address = f"sqlite:///{tracking / 'records.db'}"
-    _prepare_experiment(address, experiment, tracking / "artefacts")
     root = str(store.folder)
     qlib.init(
         provider_uri=dict.fromkeys(store.manifest.frequencies, root),
@@ -39,9 +37,9 @@ def open_qlib(store: BinStore, tracking: Path, *, experiment: str = "quantbus") 
         kernels=1,
         logging_level=logging.WARNING,
         exp_manager={
-            "class": "MLflowExpManager",
-            "module_path": "qlib.workflow.expm",
-            "kwargs": {"uri": address, "default_exp_name": experiment},
+            "class": "CryptoRecords",
+            "module_path": "quantbus_research.engine.records",
+            "kwargs": {"uri": f"sqlite:///{tracking / 'records.db'}", "default_exp_name": experiment},
         },
     )
 
@@ -53,12 +51,3 @@ def recording(experiment: str, name: str) -> Iterator[object]:
 
     with R.start(experiment_name=experiment, recorder_name=name):
         yield R.get_recorder()
-
-
-def _prepare_experiment(address: str, name: str, artefacts: Path) -> None:
-    """Make the experiment ourselves: Qlib would leave its artefacts in whatever folder is the current one."""
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(tracking_uri=address)
-    if client.get_experiment_by_name(name) is None:
-        client.create_experiment(name, artifact_location=artefacts.as_uri())

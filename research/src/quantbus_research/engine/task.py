@@ -20,7 +20,7 @@ from quantbus_research.engine.frequency import bars_per_year, frequency_of
 from quantbus_research.engine.opening import open_qlib, recording
 from quantbus_research.engine.zero_trades import Backtested, Cause, why_nothing_traded
 
-__all__ = ["LIGHTGBM", "LINEAR", "QlibTask", "Segments", "TaskResult", "run_task"]
+__all__ = ["LIGHTGBM", "LINEAR", "QlibTask", "Segments", "TaskResult", "portfolio_figures", "run_task"]
 
 LIGHTGBM: Mapping[str, Any] = {
     "class": "LGBModel",
@@ -176,7 +176,7 @@ def run_task(
     return TaskResult(
         scores=scores,
         report=report,
-        figures={**_signal_figures(signal), **_portfolio_figures(report, timeframe)},
+        figures={**_signal_figures(signal), **portfolio_figures(report, timeframe)},
         causes=() if traded else why_nothing_traded(_given(task, timeframe, store, scores, config)),
         recorder_id=recorder_id,
     )
@@ -268,7 +268,8 @@ def _signal_figures(metrics: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _portfolio_figures(report: pd.DataFrame, timeframe: Timeframe) -> dict[str, float]:
+def portfolio_figures(report: pd.DataFrame, timeframe: Timeframe) -> dict[str, float]:
+    """Return what Qlib's report of a portfolio amounts to, with all bars of a year; after costs."""
     year = bars_per_year(timeframe)
     net = (report["return"] - report["cost"]).astype(float)
     bench = report["bench"].astype(float)
