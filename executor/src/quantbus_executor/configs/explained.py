@@ -30,7 +30,8 @@ _OF_FREQTRADE: Mapping[str, str] = {
     "liquidation_buffer": "how far from its liquidation price, as a share, Freqtrade leaves a position by itself",
     "timeframe": "the bot's own bars; signals speak of these or of longer ones",
     "stake_currency": "what is paid with, and what is counted in",
-    "stake_amount": "stake of a signal that carries no weight",
+    "stake_amount": "stake of a signal that carries no weight; above what the exchange takes at least, for swaps often "
+    "100 and what Freqtrade keeps in reserve",
     "max_open_trades": "trades at a time; a signal that finds no slot is refused",
     "tradable_balance_ratio": "share of the money that may be tied up; the rest pays fees",
     "stoploss": "the stop of last resort, as a share of the stake (with leverage: sooner); the loss that you can bear "
