@@ -149,7 +149,7 @@ def walk(bars: int, *, seed: int, begin: datetime = BEGIN) -> pd.DataFrame:
             "high": np.maximum(open_, close) + 0.01,
             "low": np.minimum(open_, close) - 0.01,
             "close": close,
-            "volume": 10.0,
+            "volume": chance.uniform(5, 15, bars).round(5),
         }
     )
 

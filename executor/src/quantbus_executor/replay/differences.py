@@ -17,6 +17,7 @@ __all__ = ["Difference", "Kind", "compare", "unnamed"]
 
 _ACTED = (ExecutionState.ACCEPTED, ExecutionState.ORDERED, ExecutionState.FILLED)
 _WAITING = "waiting"
+_LIMITS = ("stake_below_minimum", "stake_invalid")
 
 
 class Kind(StrEnum):
@@ -36,6 +37,8 @@ class Kind(StrEnum):
     """The real bot's loop came after the end of the bar in which the signal stood."""
     FREQTRADE_REFUSAL = "freqtrade_refusal"
     """The real bot names what Freqtrade refused for reasons of its own; the others have none such."""
+    VENUE_LIMIT = "venue_limit"
+    """The venue's least stake stood in the way in one of the runs; the simulated loop knows no venue."""
     CONSEQUENCE = "consequence"
     """The pair's positions were unlike at that moment, because of an earlier difference that has a name."""
     PRICE = "price"
@@ -169,6 +172,8 @@ class _Comparison:
         slots = float(self._plan.config.get("max_open_trades", 1))
         if 0 <= slots <= other.open_at(moment):
             return Kind.NO_SLOT
+        if row is not None and _fate(row).endswith(_LIMITS):
+            return Kind.VENUE_LIMIT
         if self._next_open(moment) >= self._plan.end - self._bar.delta:
             return Kind.END_OF_RANGE
         if self._is_inside(moment) and not self._shown_to_enter(published, self._next_open(moment)):
@@ -179,6 +184,8 @@ class _Comparison:
         mine, theirs = (_fate(outcome.rows.get(published.signal_id)) for outcome in (self._left, self._right))
         if mine == theirs:
             return
+        if self._is_told_of_a_trade(published):
+            return
         kind = self._why_other_fate(published, mine, theirs)
         self._note(kind, published.signal.pair, published.signal.closes_at, published.signal_id, mine, theirs)
 
@@ -186,7 +193,12 @@ class _Comparison:
         pair, begin = published.signal.pair, max(published.signal.closes_at, published.first_available_at)
         if "unseen" in (mine, theirs) and self._next_open(begin) >= self._plan.end - self._bar.delta:
             return Kind.END_OF_RANGE
-        if self._moves_inside(published):
+        if (follows := self._unless_parted(pair, begin)) is Kind.CONSEQUENCE:
+            return follows
+        if any(fate.endswith(_LIMITS) for fate in (mine, theirs)):
+            return Kind.VENUE_LIMIT
+        acted = [fate.startswith("acted") for fate in (mine, theirs)]
+        if self._moves_inside(published) and not any(acted):
             return Kind.INTRA_BAR
         over = entry_interval(published, self._plan.settings.rules).end
         if _WAITING in (mine, theirs) and over >= self._plan.end - 2 * self._bar.delta:
@@ -194,6 +206,14 @@ class _Comparison:
         if any(word in _FREQTRADES_OWN for fate in (mine, theirs) for word in fate.split()):
             return Kind.FREQTRADE_REFUSAL
         return self._unless_parted(pair, begin)
+
+    def _is_told_of_a_trade(self, published: PublishedSignal) -> bool:
+        """Tell whether the signal ended a trade that both runs made: how that ended was compared already."""
+        for one, other in ((self._left, self._right), (self._right, self._left)):
+            ended = (trade for trade in one.trades if trade.exit_signal_id == published.signal_id)
+            if any(trade.signal_id and other.entry_of(trade.signal_id) for trade in ended):
+                return True
+        return False
 
     def _why_not_at_once(self, published: PublishedSignal, mine: datetime, theirs: datetime) -> Kind:
         early, late = min(mine, theirs), max(mine, theirs)
