@@ -61,7 +61,7 @@ class Bot:
         reply.raise_for_status()
         return reply.json()
 
-    def tell(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def tell(self, path: str, body: object = None) -> Any:
         """Post to the bot's own REST API."""
         reply = self._api.post(path, json=body)
         reply.raise_for_status()
