@@ -172,7 +172,15 @@ def _venue(plan: BotPlan, settings: ExecutorSettings, declared: Strategy) -> Ite
 
 def _minimum(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Iterator[Finding]:
     stake, stop = plan.number("stake_amount"), abs(plan.number("stoploss") or 0)
-    if facts.listings is None or stake is None:
+    listings = facts.listings or {}
+    unknown = [pair for pair in plan.pairs if pair not in listings or listings[pair].min_notional is None]
+    if plan.is_live and unknown:
+        yield note(
+            "minimum-stake",
+            f"the least order that the exchange takes of {shown(unknown)} is not known to this user: compare "
+            "stake_amount with it by hand, or let an operator check once after `quantbus ingest instruments`",
+        )
+    if stake is None:
         return
     # Freqtrade keeps so much in reserve that what is left after the stop can still be sold
     reserve = 1 + (plan.number("amount_reserve_percent") or 0.05)
@@ -180,7 +188,7 @@ def _minimum(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Iter
     scale = settings.rules.confidence.scale
     smallest = stake * scale.floor if scale is not None else stake
     for pair in plan.pairs:
-        listing = facts.listings.get(pair)
+        listing = listings.get(pair)
         least = listing.min_notional * reserve if listing and listing.min_notional else None
         if is_below_minimum(stake, least):
             yield error(
