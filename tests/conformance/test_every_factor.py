@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from quantbus_research.factors import NORMALISERS, Factor, catalogue, compute_factors, normalised, select
 from quantbus_research.factors.expressions import (
@@ -37,12 +38,17 @@ NORMALISED = [
 EVERY = [*catalogue().values(), *NORMALISED]
 
 
+def named(found: pd.DataFrame, wrong: NDArray[np.bool_]) -> set[str]:
+    """Return the columns in which something is wrong."""
+    return {str(name) for place, name in enumerate(found.columns) if wrong[:, place].any()}
+
+
 def differing(found: pd.DataFrame, expected: pd.DataFrame) -> set[str]:
     """Return the columns that are not equal bit for bit."""
     assert found.index.equals(expected.index)
     left, right = found.to_numpy(), expected[found.columns].to_numpy()
-    unequal = ~((left == right) | (np.isnan(left) & np.isnan(right)))
-    return set(found.columns[unequal.any(axis=0)])
+    unequal = np.asarray(~((left == right) | (np.isnan(left) & np.isnan(right))))
+    return named(found, unequal)
 
 
 def times_of(panel: pd.DataFrame) -> pd.DatetimeIndex:
@@ -108,7 +114,7 @@ def law_warm_up(factors: Sequence[Factor]) -> set[str]:
     for panel in panels:
         found = compute_factors(panel, factors)
         sound = np.where(warmed_up(found, factors), np.isfinite(found), found.isna())
-        broken |= set(found.columns[~sound.all(axis=0)])
+        broken |= named(found, ~sound)
     return broken
 
 
@@ -192,12 +198,14 @@ def centred_mean(close: Floats) -> Floats:
 
 
 def whole_sample_score(close: Floats) -> Floats:
-    return np.asarray((close - close.mean()) / (close.std() + 1.0)) if len(close) else close
+    if not len(close):
+        return close
+    return (close - float(close.mean())) / (float(close.std()) + 1.0)
 
 
 def filled_backward(close: Floats) -> Floats:
     holes = np.where(np.arange(len(close)) % 3 == 0, np.nan, close)
-    return pd.Series(holes).bfill().ffill().to_numpy()
+    return np.asarray(pd.Series(holes).bfill().ffill(), dtype=np.float64)
 
 
 def running_sum(close: Floats) -> Floats:

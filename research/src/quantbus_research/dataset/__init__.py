@@ -1,5 +1,6 @@
 """Dataset: panels from the bus, splits by time, and the table a model is fitted on."""
 
+from quantbus_research.dataset.guard import overlapping, refuse_overlap
 from quantbus_research.dataset.panel import (
     FrameSource,
     has_unbroken_history,
@@ -8,20 +9,35 @@ from quantbus_research.dataset.panel import (
     panel_query,
     snapshot_id,
 )
-from quantbus_research.dataset.splits import Split, split_by_time
+from quantbus_research.dataset.splits import (
+    Fold,
+    Split,
+    combinatorial_purged,
+    expanding,
+    purged_folds,
+    split_by_time,
+    walk_forward,
+)
 from quantbus_research.dataset.training import TooFewBars, TrainingTable, build_table, require_history
 
 __all__ = [
+    "Fold",
     "FrameSource",
     "Split",
     "TooFewBars",
     "TrainingTable",
     "build_table",
+    "combinatorial_purged",
+    "expanding",
     "has_unbroken_history",
     "keep_panel",
     "load_panel",
+    "overlapping",
     "panel_query",
+    "purged_folds",
+    "refuse_overlap",
     "require_history",
     "snapshot_id",
     "split_by_time",
+    "walk_forward",
 ]
