@@ -11,7 +11,9 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.controls import ControlStore
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+from quantbus_contracts.mongo.signal_sweep import SignalSweeper
 from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.ports import SweepPlace
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Control, ControlKind, Signal, Strategy
 from quantbus_contracts.testing import make_signal
@@ -109,6 +111,30 @@ def test_no_poison_is_traded_and_none_is_in_the_way_of_another_pair(
     (beat,) = HeartbeatStore(connection).all()
     assert isinstance(beat.detail["unreadable_rows"], int)
     assert beat.detail["unreadable_rows"] > 60
+
+
+def test_a_sweep_goes_past_poison_to_what_came_after_it(connection: Connection) -> None:
+    now = connection.server_now()
+    before = publish(connection, GOOD, bars_back=1)
+    rows = [
+        poisoned(name, sound_row(signal_of(pair), now))
+        for name, pair in SPOILT.items()
+        if not name.startswith(
+            ("available", "origin: b", "valid until: before")
+        )  # those are signals, of no use
+    ]
+    write_past_validators(connection, rows)
+    after = publish(connection, GOOD)
+    sweeper, place, swept = SignalSweeper(connection), SweepPlace(now - timedelta(minutes=1)), []
+    began = time.monotonic()
+    while place is not None:
+        page = sweeper.page("test", ONE_MINUTE, place, limit=10)
+        swept += [signal.signal_id for signal in page.signals]
+        place = page.after
+    names = {signal_of(pair).signal_id: name for name, pair in SPOILT.items()}
+    found = [names.get(signal_id, signal_id) for signal_id in swept]
+    assert found == [before.signal_id, after.signal_id]
+    assert time.monotonic() - began < 2
 
 
 def test_poison_hides_no_exit_that_was_heard_before_it(

@@ -4,9 +4,12 @@ A row that was written past the validators may be anything. It is no signal, and
 by its types, nor by its size, nor by bytes that two readers would read differently.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Any
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
@@ -16,7 +19,11 @@ from quantbus_contracts.mongo.documents import signal_from_row
 from quantbus_contracts.mongo.steps import Row
 from quantbus_contracts.schema import PublishedSignal
 
-__all__ = ["Known", "without_giants"]
+__all__ = ["Known", "around", "signal_within", "without_giants"]
+
+_OUTER: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument, tz_aware=True, tzinfo=UTC
+)
 
 _MOST_KNOWN = 20_000
 """Rows kept after they were read, about 4 kB each."""
@@ -51,20 +58,22 @@ class Known:
         return signals, tuple(pair for pair, signal in read.values() if signal is None)
 
 
-def _read(document: bytes) -> tuple[str, PublishedSignal | None]:
-    pair = str(RawBSONDocument(document)["_id"])[:200]
+def around(document: bytes) -> Mapping[str, Any]:
+    """Return the fields of an answer without decoding the row within."""
+    return RawBSONDocument(document, _OUTER)
+
+
+def signal_within(document: bytes) -> PublishedSignal | None:
+    """Return the signal that an answer carries as ``row``; None where that is no signal."""
     try:
-        return pair, _signal_of(document)
+        answer = row_of(document)
+        if bson.encode(answer) != document:  # a field that stands twice, or of a type that reads as another
+            return None
+        published = signal_from_row(answer["row"])
     except (BSONError, ContractError, ValueError):
-        return pair, None
+        return None
+    return published if answer["row"]["_id"] == published.signal_id else None
 
 
-def _signal_of(document: bytes) -> PublishedSignal:
-    answer = row_of(document)
-    if bson.encode(answer) != document:  # a field that stands twice, or of a type that reads as another
-        raise ValueError("expected a document that reads in one way only")
-    row = answer["newest"]
-    published = signal_from_row(row)
-    if row["_id"] != published.signal_id:
-        raise ValueError(f"expected the id {published.signal_id} of its own key, found {row['_id']!r}")
-    return published
+def _read(document: bytes) -> tuple[str, PublishedSignal | None]:
+    return str(around(document)["_id"])[:200], signal_within(document)

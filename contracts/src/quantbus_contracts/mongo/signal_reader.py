@@ -43,9 +43,9 @@ def newest_pipeline(
     return [
         {"$match": match},
         {"$sort": {"pair": -1, "ts": -1}},
-        {"$group": {"_id": "$pair", "newest": {"$first": "$$ROOT"}}},
-        without_giants("newest"),
-        {"$unset": "newest.history"},
+        {"$group": {"_id": "$pair", "row": {"$first": "$$ROOT"}}},
+        without_giants("row"),
+        {"$unset": "row.history"},
         and_the_time(COLLECTION),
     ]
 

@@ -5,10 +5,10 @@ Whoever asks for the newest signal of each pair never sees one that a newer one 
 
 from datetime import datetime
 
-from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.client import Connection, row_of
+from quantbus_contracts.mongo.known_signals import around, signal_within, without_giants
 from quantbus_contracts.mongo.server_clock import and_the_time
-from quantbus_contracts.mongo.signal_search import readable_signal
-from quantbus_contracts.mongo.steps import Row, Steps, aggregate
+from quantbus_contracts.mongo.steps import Row, Steps, aggregate_undecoded
 from quantbus_contracts.ports import SweepPage, SweepPlace
 from quantbus_contracts.timeframe import Timeframe
 
@@ -26,7 +26,7 @@ def _after(place: SweepPlace) -> Row:
 
 
 def _page(strategy_id: str, timeframe: Timeframe, place: SweepPlace, limit: int) -> Steps[SweepPage]:
-    rows = yield aggregate(
+    documents = yield aggregate_undecoded(
         COLLECTION,
         [
             {
@@ -34,26 +34,30 @@ def _page(strategy_id: str, timeframe: Timeframe, place: SweepPlace, limit: int)
                     "strategy_id": {"$eq": strategy_id},
                     "timeframe": timeframe.name,
                     "origin": {"$ne": "backfill"},
+                    "_id": {"$type": "string"},
                     **_after(place),
                 }
             },
             {"$sort": {"available_at": 1, "_id": 1}},
             {"$limit": limit},
-            {"$unset": "history"},
+            {"$replaceWith": {"_id": "$_id", "available_at": "$available_at", "row": "$$ROOT"}},
+            without_giants("row"),
+            {"$unset": "row.history"},
             and_the_time(COLLECTION),
         ],
     )
-    now: datetime = rows.pop()["now"]
+    now: datetime = row_of(documents.pop())["now"]
     return SweepPage(
         now=now,
-        signals=tuple(signal for row in rows if (signal := readable_signal(row)) is not None),
-        after=_place_of(rows[-1]) if len(rows) == limit else None,
+        signals=tuple(signal for document in documents if (signal := signal_within(document)) is not None),
+        after=_place_of(documents[-1]) if len(documents) == limit else None,
     )
 
 
-def _place_of(row: Row) -> SweepPlace:
-    """Return the place behind a row; the order of the answer says that it has a time and an id."""
-    return SweepPlace(row["available_at"], str(row["_id"]))
+def _place_of(document: bytes) -> SweepPlace:
+    """Return the place behind a row; the question says that it has a time and an id."""
+    row = around(document)
+    return SweepPlace(row["available_at"], row["_id"])
 
 
 class SignalSweeper:
