@@ -147,7 +147,13 @@ class Bot:
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process.pid, how)
-        self._process.wait(timeout=60)
+        # Freqtrade makes an exception of SIGTERM wherever it happens to be; raised in a destructor it is lost.
+        for _ in range(4):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=15)
+                break
+        else:
+            raise AssertionError(f"the bot did not end within a minute; read {self.log}")
         self._process = None
