@@ -156,7 +156,7 @@ def traders(stage: Theatre) -> set[str]:
 def test_a_bot_that_orders_first_and_records_then_orders_twice(stage: Theatre) -> None:
     """The control: were this to order once, the tests above would prove nothing."""
     keys = stage.open_account("naive")
-    with stage.bot("naive", keys, strategy=NAIVE, strategy_name="OrderThenRecord") as (bot, venue):
+    with stage.bot("naive", keys, strategy_file=NAIVE, strategy="OrderThenRecord") as (bot, venue):
         (signal,) = stage.publish({PAIRS[7]: "enter_long"})
         await_death(die(bot, venue, "POST", ORDER, "served, never answered"), bot)
         bot.start()

@@ -143,7 +143,7 @@ def told(stage: Theatre, name: str, signals: list[Signal], rows: dict[str, Any])
 def test_order_then_record_orders_twice(stage: Theatre) -> None:
     keys = stage.open_account("naive")
     chance = random.Random(7)  # noqa: S311
-    with stage.bot("naive", keys, strategy=NAIVE, strategy_name="OrderThenRecord") as (bot, venue):
+    with stage.bot("naive", keys, strategy_file=NAIVE, strategy="OrderThenRecord") as (bot, venue):
         venue.order_delay = ORDER_DELAY
         stage.publish(dict.fromkeys(PAIRS, "enter_long"))
         while bot.kills < CONTROL_KILLS:

@@ -104,21 +104,19 @@ class Theatre:
         name: str,
         keys: dict[str, str] | None = None,
         *,
-        strategy: Path | None = None,
-        strategy_name: str = "ExternalSignalStrategy",
+        strategy_file: Path | None = None,
         **changes: Any,
     ) -> Iterator[tuple[ForkedBot, DeadlyVenue]]:
         """Give a bot that was not started yet, and its way to the venue; ``keys`` make it a live one."""
         home = self.folder / name
         userdir = home / "user_data"
         shutil.copytree(ROOT / "executor/user_data/strategies", userdir / "strategies")
-        if strategy is not None:
-            shutil.copy(strategy, userdir / "strategies")
+        if strategy_file is not None:
+            shutil.copy(strategy_file, userdir / "strategies")
         with DeadlyVenue(self._exchange) as venue:
             config = home / "config.json"
-            config.write_text(
-                json.dumps(self._config(name, home, venue.url, keys) | changes), encoding="utf-8"
-            )
+            changed = self._config(name, home, venue.url, keys) | changes
+            config.write_text(json.dumps(changed), encoding="utf-8")
             log = home / "freqtrade.log"
             bot = ForkedBot(self._nursery, config, userdir, log, self._environment)
             try:
@@ -148,6 +146,7 @@ class Theatre:
         return {
             "dry_run": keys is None,
             "dry_run_wallet": 100_000,
+            "strategy": "ExternalSignalStrategy",
             "trading_mode": "spot",
             "timeframe": "1m",
             "stake_currency": "USDT",

@@ -38,26 +38,10 @@ def claims(file: File, every: Every = False, as_json: Json = False) -> None:
 
         typer.echo(json.dumps([_row(claim) for claim in found], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    for column in ("state", "pair", "side", "amount", "claimed (UTC)", "tries", "key", "what is known"):
-        table.add_column(column, overflow="fold", no_wrap=column == "key")
     for claim in found:
-        row = _row(claim)
-        moment = f"{claim.claimed_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(
-            str(row["state"]),
-            claim.wish.pair,
-            claim.wish.side,
-            f"{claim.wish.amount:g}",
-            moment,
-            str(claim.attempts),
-            claim.wish.key,
-            claim.note or "",
-        )
-    Console(highlight=False).print(table if found else "No order is in doubt.")
+        typer.echo(_told(claim))
+    if not found:
+        typer.echo("No order is in doubt.")
 
 
 def settle(file: File, key: Key, outcome: Outcome) -> None:
@@ -92,6 +76,17 @@ def _existing(file: Path) -> "ClaimRegister":
     if not file.is_file():
         raise ConfigError(f"expected a claims file in {file}, found none")
     return ClaimRegister(file, exclusive=False)
+
+
+def _told(claim: "Claim") -> str:
+    wish = claim.wish
+    what = "entry" if wish.trade_id is None else f"increase of trade {wish.trade_id}"
+    since = f"{claim.claimed_at:%Y-%m-%d %H:%M:%S} UTC"
+    known = f"\n  {claim.note}" if claim.note else ""
+    return (
+        f"{wish.pair} {wish.side} {what} of {wish.amount:g} at about {wish.rate:g}, {since}, "
+        f"try {claim.attempts}: {claim.state.value}{known}\n  key {wish.key}"
+    )
 
 
 def _row(claim: "Claim") -> dict[str, str | int | float | None]:
