@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from quantbus_contracts.testing import FrozenClock
 from quantbus_executor.checking import Finding, Severity, inspect
 from quantbus_executor.checking.catalogue import CATALOGUE, catalogue_table
+from quantbus_executor.claims.claim import ClaimState, Wish
+from quantbus_executor.claims.register import ClaimRegister
 from quantbus_executor.cli import app
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -165,6 +167,25 @@ def test_secrets_that_others_may_read_are_an_error(tmp_path: Path) -> None:
     found = findings(tmp_path, {"api_server": API}, mode=0o644)
     assert [(item.check, item.severity) for item in found] == [("readable-secrets", ERROR)]
     assert findings(tmp_path, {"api_server": API}, mode=0o600) == []
+
+
+def test_orders_in_doubt_are_told_with_the_pairs_that_wait_for_a_person(tmp_path: Path) -> None:
+    file = tmp_path / "trades.claims.sqlite"
+    changes = {"db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
+    register = ClaimRegister(file)
+    now = FrozenClock().now()
+    wish = Wish(signal_id="s1", version=1, pair="BTC/USDT", side="long", amount=1.0, rate=1.0)
+    assert register.claim(wish, now)
+    assert findings(tmp_path, changes) == []  # the bot itself finds out about those
+    (claim,) = register.all()
+    assert register.settle(claim, ClaimState.UNKNOWN, now)
+    register.close()
+    (found,) = findings(tmp_path, changes)
+    assert (found.check, found.severity) == ("doubts", WARNING)
+    assert "BTC/USDT" in found.message
+    assert str(file) in found.message
+    file.write_text("no database", encoding="utf-8")
+    assert [(item.check, item.severity) for item in findings(tmp_path, changes)] == [("claims-file", ERROR)]
 
 
 def test_what_hyperopt_left_beside_the_strategy_is_found_and_counts(tmp_path: Path) -> None:

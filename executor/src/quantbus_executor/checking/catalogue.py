@@ -47,6 +47,7 @@ CATALOGUE: Mapping[str, str] = {
     "keys-in-file": "keys of an account in a file",
     "database": "trades that are forgotten, or those of a dry run taken for real",
     "claims-file": "claims that cannot be written, or would not survive a restart of the machine",
+    "doubts": "orders of which it is unknown what became of them",
     "api": "an API without a password, open to others, or off with real money",
     "force-entry": "entries without a signal",
     "replay-database": "replayed signals with real money",

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_executor.checking.findings import Finding, error, note, warning
 from quantbus_executor.checking.plan import BotPlan
+from quantbus_executor.claims.claim import ClaimState
 from quantbus_executor.claims.opening import claims_file
+from quantbus_executor.claims.register import ClaimRegister
 from quantbus_executor.configs.reading import read_config
 from quantbus_executor.configs.tailored import KEY_NAMES
 from quantbus_executor.settings import BLOCK
@@ -27,6 +30,7 @@ def safety(plan: BotPlan) -> Iterator[Finding]:
     yield from _secrets(plan)
     yield from _database(plan)
     yield from _claims(plan)
+    yield from _doubts(plan)
     yield from _api(plan)
     yield from _rules(plan)
 
@@ -130,6 +134,25 @@ def _claims(plan: BotPlan) -> Iterator[Finding]:
             "claims-file",
             f"{path} lies where a restart of the machine may remove it, and with it the knowledge of what was ordered: "
             "set db_url, or external_signal.claims.file, to a disk that stays",
+        )
+
+
+def _doubts(plan: BotPlan) -> Iterator[Finding]:
+    path = claims_file(plan.settings, plan.config).absolute() if plan.settings is not None else None
+    if path is None or not path.is_file():
+        return
+    try:
+        register = ClaimRegister(path, exclusive=False)
+    except ConfigError as failure:
+        yield error("claims-file", str(failure))
+        return
+    pairs = sorted({claim.wish.pair for claim in register.in_state(ClaimState.UNKNOWN)})
+    register.close()
+    if pairs:
+        yield warning(
+            "doubts",
+            f"{', '.join(pairs)} will not be entered until a person has said what became of an order: "
+            f"`quantbus executor claims {path}`",
         )
 
 
