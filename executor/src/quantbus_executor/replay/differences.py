@@ -26,7 +26,9 @@ class Kind(StrEnum):
     INTRA_BAR = "intra_bar"
     """A live loop saw and acted inside a bar; a backtest sees the bus at opens only."""
     AUTO_LOCK = "auto_lock"
-    """In one of the runs the pair was locked until the end of the bar in which a trade had ended."""
+    """In one of the runs the side was locked until the end of the bar in which a trade of it had ended."""
+    TWO_LOOPS = "two_loops"
+    """A reversal leaves in one loop and enters in a later one; a backtest has one loop a bar."""
     NO_SLOT = "no_slot"
     """In one of the runs every slot was taken."""
     OWN_EXIT = "own_exit"
@@ -116,7 +118,7 @@ class _Comparison:
 
     def _both_entered(self, published: PublishedSignal, mine: ReplayedTrade, theirs: ReplayedTrade) -> None:
         if self._bar.floor(mine.opened_at) != self._bar.floor(theirs.opened_at):
-            kind = self._why_not_at_once(published, mine.opened_at, theirs.opened_at)
+            kind = self._why_not_at_once(mine, theirs)
             self._note(kind, mine.pair, mine.opened_at, published.signal_id, _told(mine), _told(theirs))
         self._compare_ends(mine, theirs)
 
@@ -167,8 +169,8 @@ class _Comparison:
         moment, pair = done.opened_at, done.pair
         if other.held(pair, moment + timedelta(microseconds=1)) is not None:
             return self._unless_parted(pair, moment)
-        if other.locked(pair, self._next_open(moment), self._bar) or other.locked(pair, moment, self._bar):
-            return Kind.AUTO_LOCK
+        if (waited := self._why_it_waits(other, done, moment, self._next_open(moment))) is not None:
+            return waited
         slots = float(self._plan.config.get("max_open_trades", 1))
         if 0 <= slots <= other.open_at(moment):
             return Kind.NO_SLOT
@@ -215,21 +217,29 @@ class _Comparison:
                 return True
         return False
 
-    def _why_not_at_once(self, published: PublishedSignal, mine: datetime, theirs: datetime) -> Kind:
-        early, late = min(mine, theirs), max(mine, theirs)
-        waited = self._left if mine == late else self._right
+    def _why_not_at_once(self, mine: ReplayedTrade, theirs: ReplayedTrade) -> Kind:
+        early, late = sorted((mine.opened_at, theirs.opened_at))
+        waited, trade = (self._left, mine) if mine.opened_at == late else (self._right, theirs)
         if self._is_inside(early) and self._is_next_open(early, late):
             return Kind.INTRA_BAR
-        if waited.locked(published.signal.pair, early, self._bar) or waited.locked(
-            published.signal.pair, late - timedelta(microseconds=1), self._bar
-        ):
-            return Kind.AUTO_LOCK
+        kind = self._why_it_waits(waited, trade, early, late)
+        if kind is not None:
+            return kind
         slots = float(self._plan.config.get("max_open_trades", 1))
         if 0 <= slots <= waited.open_at(early):
             return Kind.NO_SLOT
         if self._late(early, late) is Kind.LATE_LOOP:
             return Kind.LATE_LOOP
-        return self._unless_parted(published.signal.pair, early)
+        return self._unless_parted(trade.pair, early)
+
+    def _why_it_waits(
+        self, waited: Outcome, trade: ReplayedTrade, early: datetime, late: datetime
+    ) -> Kind | None:
+        """Return what a trade that ended shortly before does to an entry after it; None if there is none such."""
+        ended = waited.ended(trade.pair, self._bar.floor(early), late)
+        if any(former.side == trade.side for former in ended):
+            return Kind.AUTO_LOCK
+        return Kind.TWO_LOOPS if ended else None
 
     def _late(self, early: datetime, late: datetime) -> Kind:
         return Kind.LATE_LOOP if timedelta(0) < late - early <= self._loop else Kind.UNNAMED

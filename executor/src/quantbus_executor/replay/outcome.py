@@ -7,7 +7,6 @@ from typing import Any
 
 from quantbus_contracts.policy import PositionSide
 from quantbus_contracts.schema import Execution
-from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.trades.tags import reason_of_exit_tag, signal_of_entry_tag, signal_of_exit_tag
 
 __all__ = ["Outcome", "ReplayedTrade"]
@@ -76,13 +75,13 @@ class Outcome:
         """Return how many trades were open at ``moment``."""
         return sum(trade.opened_at <= moment and _ends_after(trade, moment) for trade in self.trades)
 
-    def locked(self, pair: str, moment: datetime, timeframe: Timeframe) -> bool:
-        """Tell whether the pair was locked at ``moment``: a trade of it ended earlier within the same bar."""
-        begin = timeframe.floor(moment)
-        return any(
-            trade.pair == pair and trade.closed_at is not None and begin <= trade.closed_at <= moment
+    def ended(self, pair: str, begin: datetime, end: datetime) -> list[ReplayedTrade]:
+        """Return the trades of a pair that ended from ``begin`` to ``end``, both included."""
+        return [
+            trade
             for trade in self.trades
-        )
+            if trade.pair == pair and trade.closed_at is not None and begin <= trade.closed_at <= end
+        ]
 
     def equity(self) -> list[tuple[datetime, float]]:
         """Return the profit that had been made when each trade had ended, summed up, oldest first."""

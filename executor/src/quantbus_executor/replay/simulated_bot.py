@@ -89,8 +89,8 @@ class _Bot:
         self._follower.on_loop(self._plan.pairs)
         for trade in self._open():
             self._maybe_leave(trade, moment)
-        for pair in self._plan.pairs:
-            if self._may_enter(pair, moment):
+        for pair in self._plan.pairs if len(self._follower.entries) else ():
+            if self._may_enter(pair):
                 self._maybe_enter(pair, moment)
 
     def outcome(self) -> Outcome:
@@ -144,21 +144,26 @@ class _Bot:
         self._wallet += trade.profit(self._fee)
         self._follower.on_fill(trade, order)
 
-    def _may_enter(self, pair: str, moment: datetime) -> bool:
+    def _may_enter(self, pair: str) -> bool:
+        busy = any(trade.pair == pair for trade in self._open())
+        return not busy and (self._slots < 0 or len(self._open()) < self._slots)
+
+    def _is_locked(self, pair: str, side: str, moment: datetime) -> bool:
+        """Tell whether Freqtrade's lock holds: the side that was left is not entered again within the bar."""
         begin = self._plan.timeframe.floor(moment)
-        if any(trade.pair == pair for trade in self._open()):
-            return False
-        locked = any(
-            trade.pair == pair and trade.close_date_utc is not None and trade.close_date_utc >= begin
+        return any(
+            trade.pair == pair
+            and trade.is_short == (side == "short")
+            and trade.close_date_utc is not None
+            and trade.close_date_utc >= begin
             for trade in self._lists.bt_trades
         )
-        return not locked and (self._slots < 0 or len(self._open()) < self._slots)
 
     def _maybe_enter(self, pair: str, moment: datetime) -> None:
         entries = self._follower.entries
         last = entries.mark(_TWO_ROWS, pair).iloc[-1]
         side = "long" if last["enter_long"] else "short" if last["enter_short"] else None
-        if side is None:
+        if side is None or self._is_locked(pair, side, moment):
             return
         tag, price = str(last["enter_tag"]), self._price(pair, moment)
         free = self._wallet - sum(trade.stake_amount for trade in self._open())
