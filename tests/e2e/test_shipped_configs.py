@@ -211,5 +211,5 @@ def test_a_live_bot_of_the_config_that_ships_trades_with_its_stop_at_the_exchang
     publish("exit_short" if market == "futures" else "exit_long")
     closed = account.bot.await_closed(account.pair, within=60)
     assert str(closed["exit_reason"]).startswith("revised:")
-    assert account.stops() == []
+    eventually(lambda: not account.stops(), within=30, what="the stop to be taken off the exchange")
     assert "Traceback" not in account.bot.log.read_text(encoding="utf-8")
