@@ -10,6 +10,7 @@ from quantbus_contracts import SignalBus
 from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.controls import ControlStore
+from quantbus_contracts.mongo.execution_reader import ExecutionReader
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.signal_sweep import SignalSweeper
 from quantbus_contracts.policy import TradingRules
@@ -153,6 +154,26 @@ def test_poison_hides_no_exit_that_was_heard_before_it(
     write_past_validators(connection, [poisoned("score: not a number", row)])
     follower.on_loop(PAIRS)
     assert follower.exits.reason(trade) == f"exit_signal:{leave.signal_id}"
+
+
+@pytest.mark.parametrize("name", ["note: no text at all", "note: a giant", "version: a text", "no opinion"])
+def test_a_traded_signal_that_became_poison_is_in_nobodys_way(
+    connection: Connection, mongo_settings: MongoSettings, book: FakeBook, name: str
+) -> None:
+    """A bot that starts anew asks for the signals of its trades: the first cannot be read, the second can."""
+    now = datetime.now(UTC)
+    spoilt, sound = signal_of(SPOILT["no opinion"]), publish(connection, SPOILT["stop: zero"])
+    write_past_validators(connection, [poisoned(name, sound_row(spoilt, connection.server_now()))])
+    for number, signal in enumerate((sound, spoilt), 1):  # the newest is asked for first
+        order = FakeOrder(f"order-{number}", "buy", signal.signal_id, now, order_filled_utc=now)
+        book.trades.append(FakeTrade(number, signal.pair, signal.signal_id, now, orders=[order]))
+    good = publish(connection, GOOD)
+    reborn = build_follower(settings_of(mongo_settings), connection, book, SystemClock())
+    for _ in range(2):
+        reborn.on_loop(PAIRS)
+    assert may_enter(reborn, good)
+    (row,) = ExecutionReader(connection).of_signal(sound.signal_id)
+    assert row.state.value == "filled"
 
 
 def test_poison_in_the_past_of_a_traded_signal_stops_no_loop(

@@ -105,7 +105,7 @@ class Stops:
             return
         try:
             published = self._signals.get(signal_id)
-        except QuantbusError as error:
+        except (QuantbusError, ValueError) as error:  # ValueError: a row that is no signal
             logger.debug("the stop of trade %s is read later: %s", trade.id, error)
             return
         traded = published.as_of(trade.open_date_utc) or published if published is not None else None

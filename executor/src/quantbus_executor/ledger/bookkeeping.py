@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quantbus_contracts.clock import Clock
-from quantbus_contracts.errors import QuantbusError
+from quantbus_contracts.errors import BusUnavailable, ConfigError, QuantbusError
 from quantbus_contracts.policy import PositionSide, Reason, TradingRules, final_reason, tolerance_end
 from quantbus_contracts.ports import ExecutionReader, SignalReader
 from quantbus_contracts.schema import FINAL_STATES, Execution, ExecutionState, PublishedSignal
@@ -123,11 +123,11 @@ class Bookkeeper:
                     continue
                 try:
                     self._row_on_bus(published.signal_id)
-                except QuantbusError as error:
+                except (BusUnavailable, ConfigError) as error:
                     logger.debug("what was decided about %s is read later: %s", published.signal_id, error)
                     deadline = self._clock.now()
                     continue
-                except ValueError as error:
+                except (QuantbusError, ValueError) as error:
                     logger.error("the ledger row of signal %s is unreadable: %s", published.signal_id, error)
                     continue
             known.append(published)
@@ -170,10 +170,10 @@ class Bookkeeper:
         while plan and self._clock.now() < deadline:
             try:
                 self._rebuild_one(plan[0])
-            except QuantbusError as error:
+            except (BusUnavailable, ConfigError) as error:
                 logger.debug("rebuilding the ledger goes on later: %s", error)
                 return
-            except ValueError as error:
+            except (QuantbusError, ValueError) as error:  # a row that is none: it must not hold the others up
                 logger.error("the ledger row of signal %s cannot be rebuilt: %s", plan[0].signal_id, error)
             plan.popleft()
 
