@@ -23,7 +23,12 @@ def everything_wrong(bus: FakeBus, bot: FakeBot) -> datetime:
     bus.signal_store.publish([make_signal(ts=NOON)])
     bus.beats.beat(Heartbeat(process="x", instance="y", at=NOON, started_at=NOON, version="1"))
     bot.trades = [open_trade(None, NOON)]
-    return NOON + timedelta(minutes=10)
+    now = NOON + timedelta(minutes=10)
+    doubt: dict[str, str | int | float | bool | None] = {"claims_unknown": 1, "lease_held": False}
+    bus.beats.beat(
+        Heartbeat(process="executor", instance="bot", at=now, started_at=NOON, version="1", detail=doubt)
+    )
+    return now
 
 
 def test_the_list_has_each_check_once() -> None:

@@ -3,6 +3,7 @@
 from quantbus_services.monitor.checks.base import Check, Limits, Sources
 from quantbus_services.monitor.checks.candle_stale import CandleStale
 from quantbus_services.monitor.checks.heartbeat_lost import HeartbeatLost
+from quantbus_services.monitor.checks.orders_in_doubt import OrdersInDoubt
 from quantbus_services.monitor.checks.position_mismatch import PositionMismatch
 from quantbus_services.monitor.checks.signal_late import SignalLate
 from quantbus_services.monitor.checks.signal_missing import SignalMissing
@@ -17,4 +18,5 @@ CHECKS: tuple[type[Check], ...] = (
     SignalsUnseen,
     PositionMismatch,
     HeartbeatLost,
+    OrdersInDoubt,
 )
