@@ -3,6 +3,7 @@
 from quantbus_research.backtests.engine import Account, simulate
 from quantbus_research.backtests.following import Followed, follow, targets_of
 from quantbus_research.backtests.long_flat import buy_and_hold, simulate_long_flat
+from quantbus_research.backtests.market import Market
 from quantbus_research.backtests.recall import as_if_published
 from quantbus_research.backtests.replaying import Replay, replay
 from quantbus_research.backtests.result import Backtest
@@ -13,6 +14,7 @@ __all__ = [
     "Account",
     "Backtest",
     "Followed",
+    "Market",
     "Replay",
     "as_if_published",
     "at_other_costs",

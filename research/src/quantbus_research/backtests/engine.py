@@ -57,7 +57,7 @@ class Account:
 
 
 def simulate(
-    panel: pd.DataFrame,
+    panel: pd.DataFrame | Market,
     targets: pd.Series | pd.DataFrame,
     *,
     timeframe: Timeframe,
@@ -70,7 +70,8 @@ def simulate(
     Parameters
     ----------
     panel
-        Indexed by (symbol, datetime = bar open time, UTC); columns open, close, volume.
+        Indexed by (symbol, datetime = bar open time, UTC); columns open, close, volume. A `Market` made from one
+        saves the time where the same bars are used again.
     targets
         Share of the capital to hold, -1..1 (short below zero), decided at the close of the bar it is labelled with;
         by (symbol, datetime), or datetime by symbol. NaN, or no value: leave the position as it is. Where the next
@@ -85,7 +86,7 @@ def simulate(
     ConfigError
         If the extra ``backtest`` is not installed.
     """
-    market = Market.of(panel)
+    market = panel if isinstance(panel, Market) else Market.of(panel)
     account = account or Account()
     target = market.aligned(targets, "targets")
     _require_range(target, account)

@@ -50,7 +50,8 @@ def simulate_long_flat(
             f"found {len(wanted)} values"
         )
     if not wanted.isin([0, 1]).all():
-        raise ContractError(f"position: expected 0 or 1, found {wanted[~wanted.isin([0, 1])].iloc[0]!r}")
+        found = float(wanted[~wanted.isin([0, 1])].iloc[0])
+        raise ContractError(f"position: expected 0 or 1, found {found!r}")
     account = Account(capital=capital)
     return simulate(panel, wanted.astype(np.float64), timeframe=timeframe, costs=costs, account=account)
 

@@ -49,7 +49,7 @@ class Market:
             if wrong.any():
                 label = panel.index[int(np.flatnonzero(wrong)[0])]
                 raise ContractError(
-                    f"expected {name} prices above zero, found {panel[name].loc[label]!r} at {label[0]} "
+                    f"expected {name} prices above zero, found {float(panel[name].loc[label])!r} at {label[0]} "
                     f"{label[1].isoformat()}"
                 )
         volume = _matrix(panel["volume"], rows, columns, symbols, times)

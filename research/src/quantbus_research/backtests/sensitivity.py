@@ -6,6 +6,7 @@ import pandas as pd
 
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.backtests.engine import Account, simulate
+from quantbus_research.backtests.market import Market
 from quantbus_research.backtests.result import Backtest
 from quantbus_research.costs import CostModel
 
@@ -24,7 +25,7 @@ SCENARIOS: Mapping[str, tuple[float, float]] = {
 
 
 def at_other_costs(
-    panel: pd.DataFrame,
+    panel: pd.DataFrame | Market,
     targets: pd.Series | pd.DataFrame,
     *,
     timeframe: Timeframe,
@@ -33,9 +34,10 @@ def at_other_costs(
     funding: pd.Series | None = None,
 ) -> dict[str, Backtest]:
     """Run the same targets at each of `SCENARIOS`; delay, least order and funding stay as they are."""
+    market = panel if isinstance(panel, Market) else Market.of(panel)
     return {
         name: simulate(
-            panel,
+            market,
             targets,
             timeframe=timeframe,
             costs=costs.scaled(fees=fees, slippage=slippage),
