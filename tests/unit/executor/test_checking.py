@@ -109,7 +109,7 @@ DRY: list[tuple[dict[str, Any], str, Severity]] = [
     ({"stoploss": -0.99}, "stoploss", WARNING),
     ({"stoploss": -0.001}, "stoploss", WARNING),
     ({"trailing_stop": True}, "trailing-stop", WARNING),
-    ({"use_custom_stoploss": False}, "signal-stops", WARNING),
+    ({"use_custom_stoploss": False}, "signal-stops", ERROR),
     ({"position_adjustment_enable": True}, "resizing", NOTE),
     (
         {"position_adjustment_enable": False, "external_signal": {"rules": {"drift_band": 0.05}}},

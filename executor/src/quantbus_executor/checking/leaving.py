@@ -82,9 +82,10 @@ def _stop(plan: BotPlan) -> Iterator[Finding]:
 
 def _adjusting(plan: BotPlan) -> Iterator[Finding]:
     if plan.value("use_custom_stoploss") is False:
-        yield warning(
+        yield error(
             "signal-stops",
-            "use_custom_stoploss is false, so the stop_price of a signal is not obeyed: remove it from the config",
+            "use_custom_stoploss is false, so the stop_price of a signal would not be obeyed, and the bot refuses to "
+            "start: remove it from the config",
         )
     adjusts = plan.config.get("position_adjustment_enable")
     band = plan.settings.rules.drift_band if plan.settings is not None else None
