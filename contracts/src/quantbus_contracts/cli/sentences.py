@@ -20,7 +20,9 @@ def sentence_of(execution: Execution) -> str:
 def _did(execution: Execution) -> str:
     match execution.state:
         case ExecutionState.SEEN:
-            return "It saw the signal and has not decided yet"
+            return (
+                "It has not acted so far" if execution.reason else "It saw the signal and has not decided yet"
+            )
         case ExecutionState.ACCEPTED:
             return f"It agreed to {_side(execution)} and has not ordered yet"
         case ExecutionState.REFUSED:

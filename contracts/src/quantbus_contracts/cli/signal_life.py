@@ -8,20 +8,30 @@ from typing import TYPE_CHECKING, Any
 from quantbus_contracts.cli.sentences import sentence_of
 from quantbus_contracts.cli.signal_rows import flat
 from quantbus_contracts.policy import (
+    Interval,
     PositionSide,
     Reason,
     TradingRules,
-    active_controls,
     entry_interval,
     is_future_stamped,
     wish_of,
 )
-from quantbus_contracts.schema import Control, Execution, ExecutionState, Heartbeat, PublishedSignal, Revision
+from quantbus_contracts.schema import (
+    FINAL_STATES,
+    Control,
+    Execution,
+    ExecutionState,
+    Fill,
+    Heartbeat,
+    PublishedSignal,
+    Revision,
+    RiskState,
+)
 
 if TYPE_CHECKING:
     from quantbus_contracts.mongo.client import Connection
 
-__all__ = ["Hop", "Life", "as_dict", "hops_of", "life_of", "verdict_on"]
+__all__ = ["Hop", "Life", "as_dict", "hops_of", "life_of", "remedies_for", "verdict_on"]
 
 _ALIVE = timedelta(minutes=1)
 _TRADED = {ExecutionState.FILLED, ExecutionState.ORDERED}
@@ -37,8 +47,17 @@ class Life:
     newer: PublishedSignal | None = None
     """The next signal of the same strategy, pair and timeframe, if there is one."""
     controls: Sequence[Control] = ()
-    """Those in force now that concern the strategy or the pair."""
+    """Those that counted while it could be entered, or do now, and concern the strategy, the pair or a consumer."""
+    risks: Sequence[RiskState] = ()
+    """Likewise."""
+    fills: Sequence[Fill] = ()
+    """What its orders brought."""
     bots: Sequence[Heartbeat] = ()
+
+    @property
+    def window(self) -> Interval:
+        """When it could be entered, by the rules that consumers have unless they are told others."""
+        return entry_interval(self.published, _rules_for(self.published))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +72,11 @@ class Hop:
 
 def life_of(connection: "Connection", signal_id: str, now: datetime) -> Life | None:
     """Gather the life of a signal; None if the bus does not know it."""
+    from quantbus_contracts.mongo.account_books import AccountBooks
     from quantbus_contracts.mongo.controls import ControlStore
     from quantbus_contracts.mongo.execution_reader import ExecutionReader
     from quantbus_contracts.mongo.heartbeats import HeartbeatStore
+    from quantbus_contracts.mongo.risk_states import RiskStateStore
     from quantbus_contracts.mongo.signal_reader import SignalReader
     from quantbus_contracts.mongo.signal_search import SignalFilter, SignalSearch
 
@@ -67,19 +88,37 @@ def life_of(connection: "Connection", signal_id: str, now: datetime) -> Life | N
         signal.strategy_id, signal.pair, signal.timeframe, since=signal.ts + timedelta(milliseconds=1)
     )
     beats = [beat for beat in HeartbeatStore(connection).all() if beat.process == "executor"]
+    executions = ExecutionReader(connection).of_signal(signal_id)
+    window = entry_interval(published, _rules_for(published))
+    consumers = {item.consumer_id for item in executions} | {beat.instance for beat in beats}
     return Life(
         now=now,
         published=published,
-        executions=ExecutionReader(connection).of_signal(signal_id),
+        executions=executions,
         newer=next(SignalSearch(connection).each(later), None),
-        controls=active_controls(
-            ControlStore(connection).snapshot().controls,
-            now,
-            strategy_id=signal.strategy_id,
-            pair=signal.pair,
-        ),
+        controls=[
+            control
+            for control in ControlStore(connection).snapshot().controls
+            if _counted(control, window, now)
+            and any(
+                control.concerns(strategy_id=signal.strategy_id, pair=signal.pair, consumer_id=consumer)
+                for consumer in (None, *consumers)
+            )
+        ],
+        risks=[
+            state
+            for state in RiskStateStore(connection).snapshot().states
+            if _counted(state, window, now) and state.concerns(signal.strategy_id, signal.pair)
+        ],
+        fills=AccountBooks(connection).fills(signal_id=signal_id),
         bots=beats,
     )
+
+
+def _counted(row: Control | RiskState, window: Interval, now: datetime) -> bool:
+    """Tell whether a control or risk row counted while the signal could be entered, or does now."""
+    then = row.at < window.end and row.is_active(window.start)
+    return then or row.is_active(now)
 
 
 def hops_of(published: PublishedSignal, execution: Execution | None = None) -> list[Hop]:
@@ -106,16 +145,40 @@ def hops_of(published: PublishedSignal, execution: Execution | None = None) -> l
 
 def verdict_on(life: Life) -> list[str]:
     """Return in sentences why the signal was or was not traded, the most telling first."""
-    if any(execution.state in _TRADED for execution in life.executions):
-        told = [_by_consumer(item) for item in life.executions]
-        return ["It was traded.", *told]
     if life.executions:
-        return ["It was not traded.", *(_by_consumer(item) for item in life.executions)]
+        return [_in_short(life), *(_by_consumer(item) + _silence(life, item) for item in life.executions)]
     return ["No consumer wrote that it saw it.", *_what_stood_in_the_way(life), *_who_was_there(life)]
+
+
+def remedies_for(life: Life) -> dict[str, str]:
+    """Return what can be done about the reasons in the ledger, by reason; nothing where nothing is wrong."""
+    words = {item.reason for item in life.executions if item.state not in _TRADED}
+    return {reason.value: reason.remedy for reason in Reason if reason.value in words and reason.remedy}
+
+
+def _in_short(life: Life) -> str:
+    states = {execution.state for execution in life.executions}
+    if states & _TRADED:
+        return "It was traded."
+    if ExecutionState.UNKNOWN in states:
+        return "Whether it was traded is not known."
+    if states <= FINAL_STATES:
+        return "It was not traded."
+    if life.now < life.window.end:
+        return f"It has not been traded yet; by default it may be entered until {_clock(life.window.end)}."
+    return "It has not been traded."
 
 
 def _by_consumer(execution: Execution) -> str:
     return f"{execution.consumer_id}: {sentence_of(execution)}"
+
+
+def _silence(life: Life, execution: Execution) -> str:
+    """Say that a bot which has not come to an end with the signal is silent."""
+    beat = next((beat for beat in life.bots if beat.instance == execution.consumer_id), None)
+    if beat is None or execution.state in FINAL_STATES or life.now - beat.at <= _ALIVE:
+        return ""
+    return f" The bot is silent since {_clock(beat.at)}."
 
 
 def _rules_for(published: PublishedSignal) -> TradingRules:
@@ -212,7 +275,15 @@ def as_dict(life: Life) -> dict[str, Any]:
             for execution in life.executions
         ],
         "newer": life.newer.signal_id if life.newer else None,
+        "remedies": remedies_for(life),
+        "window": {
+            "start": life.window.start.isoformat(),
+            "end": life.window.end.isoformat(),
+            "ended_by": life.window.ended_by.value,
+        },
+        "fills": [fill.model_dump(mode="json", exclude_none=True) for fill in life.fills],
         "controls": [control.model_dump(mode="json", exclude_none=True) for control in life.controls],
+        "risk": [state.model_dump(mode="json", exclude_none=True) for state in life.risks],
     }
 
 

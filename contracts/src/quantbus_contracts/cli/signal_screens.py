@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
-from quantbus_contracts.cli.sentences import sentence_of
-from quantbus_contracts.cli.signal_life import Hop, Life, hops_of, verdict_on
+from quantbus_contracts.cli.signal_life import Hop, Life, hops_of, remedies_for, verdict_on
 from quantbus_contracts.cli.signal_rows import content_of
-from quantbus_contracts.schema import PublishedSignal, Revision, Signal
+from quantbus_contracts.schema import Control, PublishedSignal, Revision, RiskState, Signal
 
 __all__ = ["life_screen", "live_line", "print_signals"]
 
+_ALWAYS = ("bar close", "available", "seen")
 _BESIDES = ("stop_price", "ref_price", "leverage", "degraded", "note", "source", "model_id", "code_version")
 
 
@@ -80,34 +81,37 @@ def _color(signal: Signal) -> str:
 
 
 def life_screen(console: Console, life: Life) -> None:
-    """Print the whole life of one signal."""
+    """Print the whole life of one signal: first why it was or was not traded, then what that is concluded from."""
     signal, published = life.published.signal, life.published
-    console.print(
-        f"[bold]{signal.strategy_id}[/]  [bold]{escape(signal.pair)}[/]  {signal.timeframe}  {escape(signal.symbol)}"
-        f"  bar {signal.ts:%Y-%m-%d %H:%M} UTC  {_colored(signal)}  [dim]{published.signal_id}[/]"
+    bar = f"{signal.timeframe}  bar {signal.ts:%Y-%m-%d %H:%M} UTC"
+    heading = f"[bold]{signal.strategy_id}  {escape(signal.pair)}[/]  {bar}  {_colored(signal)}"
+    console.print(heading, highlight=False)
+    console.print(f"[dim]{escape(signal.symbol)}  {published.signal_id}[/]", highlight=False, soft_wrap=True)
+    console.print()
+    short, *more = verdict_on(life)
+    console.print(f"[bold]{escape(short)}[/]", highlight=False)
+    for sentence in more:
+        console.print(Padding(escape(sentence), (0, 0, 0, 2)), highlight=False)
+    for reason, remedy in remedies_for(life).items():
+        console.print(Padding(f"[cyan]{reason} → {escape(remedy)}[/]", (0, 0, 0, 2)), highlight=False)
+    parts: list[tuple[str, Table]] = [("the signal", _facts(life)), ("revisions", _revisions(published))]
+    parts.append(("the way from the bar's close", _way(life)))
+    parts += [("the ledger", _ledger(life))] if life.executions else []
+    parts += [("fills", _fills(life))] if life.fills else []
+    parts += (
+        [("controls and risk at that time, or now", _restraints(life))] if life.controls or life.risks else []
     )
-    for sentence in verdict_on(life):
-        console.print(f"  {escape(sentence)}", highlight=False)
-    console.print()
-    console.print(_facts(published))
-    console.print()
-    console.print(_revisions(published))
-    console.print()
-    console.print(_way(life))
-    if life.executions:
-        console.print()
-        console.print(_ledger(life))
-    for control in life.controls:
-        until = f"until {_at(control.expires_at)}" if control.expires_at else "until it is lifted"
-        console.print(
-            f"  [yellow]in force now:[/] {control.kind.value} on {escape(control.scope)} by {control.source}, "
-            f"{until}: {escape(control.reason)}"
-        )
+    for title, part in parts:
+        console.print(f"\n[bold blue]{title}[/]", highlight=False)
+        console.print(Padding(part, (0, 0, 0, 2)))
 
 
-def _facts(published: PublishedSignal) -> Table:
-    signal = published.signal
+def _facts(life: Life) -> Table:
+    published, signal = life.published, life.published.signal
     table = Table.grid(padding=(0, 2))
+    if life.window.start < life.window.end:
+        span = f"{life.window.start:%Y-%m-%d %H:%M:%S} to {life.window.end:%H:%M:%S} UTC"
+        table.add_row("to be entered", f"{span}, then {life.window.ended_by}; by default rules")
     own = "given" if signal.valid_until is not None else "set by the bus"
     table.add_row("valid until", f"{_at(published.valid_until)} ({own})")
     if signal.origin != "live":
@@ -120,7 +124,7 @@ def _facts(published: PublishedSignal) -> Table:
 
 
 def _revisions(published: PublishedSignal) -> Table:
-    table = Table("version", "available", "published by", "says", "changed", box=None, title_justify="left")
+    table = _table("version", "available", "published by", "says", "changed")
     former: Signal | None = None
     states: list[Revision | PublishedSignal] = [*published.history, published]
     for state in states:
@@ -145,9 +149,14 @@ def _way(life: Life) -> Table:
     ways: Sequence[tuple[str, list[Hop]]] = [
         (item.consumer_id, hops_of(life.published, item)) for item in life.executions
     ] or [("–", hops_of(life.published))]
-    table = Table("consumer", *(hop.name for hop in ways[0][1]), box=None)
+    told = [
+        number
+        for number, hop in enumerate(ways[0][1])
+        if any(hops[number].at for _, hops in ways) or hop.name in _ALWAYS
+    ]
+    table = _table("consumer", *(ways[0][1][number].name for number in told))
     for consumer, hops in ways:
-        table.add_row(escape(consumer), *(_step(hop) for hop in hops))
+        table.add_row(escape(consumer), *(_step(hops[number]) for number in told))
     return table
 
 
@@ -165,13 +174,59 @@ def _gap(gap: timedelta) -> str:
 
 
 def _ledger(life: Life) -> Table:
-    table = Table("consumer", "version", "state", "trade", "what it did", box=None)
+    table = _table("consumer", "version", "side", "state", "reason", "trade", "slippage")
     for item in life.executions:
-        trade = "" if item.trade_id is None else str(item.trade_id)
         table.add_row(
-            escape(item.consumer_id), str(item.version), item.state.value, trade, escape(sentence_of(item))
+            escape(item.consumer_id),
+            str(item.version),
+            item.side or "",
+            item.state.value,
+            escape(item.reason or ""),
+            "" if item.trade_id is None else str(item.trade_id),
+            "" if item.slippage is None else f"{item.slippage:+.4%}",
         )
     return table
+
+
+def _fills(life: Life) -> Table:
+    table = _table("filled", "consumer", "side", "amount", "price", "order")
+    for fill in life.fills:
+        table.add_row(
+            f"{fill.filled_at:%m-%d %H:%M:%S}",
+            escape(fill.consumer_id),
+            f"{fill.side} ({fill.purpose})",
+            f"{fill.amount:g}",
+            f"{fill.price:g}",
+            escape(fill.order_id) + ("" if not fill.dry_run or "dry_run" in fill.order_id else " (dry run)"),
+        )
+    return table
+
+
+def _restraints(life: Life) -> Table:
+    """Controls and risk rows that counted while the signal could be entered, or do now."""
+    table = _table("what", "on", "from", "until", "why")
+    for control in life.controls:
+        table.add_row(f"[yellow]{control.kind.value}[/]", *_standing(life, escape(control.scope), control))
+    for state in life.risks:
+        denies = ", no entries" if state.denies_entries else ""
+        said = f"[yellow]risk {state.level.value}[/] ×{state.stake_scale:g}{denies}"
+        table.add_row(said, *_standing(life, f"{state.strategy_id} {escape(state.pair)}", state))
+    return table
+
+
+def _table(*names: str) -> Table:
+    """Return a table whose cells break no words; the last column takes what is left of the line."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for name in names[:-1]:
+        table.add_column(name, no_wrap=True, header_style="dim")
+    table.add_column(names[-1], overflow="fold", header_style="dim")
+    return table
+
+
+def _standing(life: Life, on: str, row: Control | RiskState) -> tuple[str, str, str, str]:
+    until = "it is lifted" if row.expires_at is None else f"{row.expires_at:%m-%d %H:%M:%S}"
+    over = "" if row.is_active(life.now) else " [dim](over)[/]"
+    return on, f"{row.at:%m-%d %H:%M:%S}", until + over, f"{escape(row.reason)} [dim]({escape(row.by)})[/]"
 
 
 def _at(moment: datetime) -> str:

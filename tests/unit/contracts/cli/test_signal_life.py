@@ -1,14 +1,17 @@
 """Why a signal was or was not traded, told from what the bus knows."""
 
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from quantbus_contracts.cli.sentences import sentence_of
-from quantbus_contracts.cli.signal_life import Life, as_dict, hops_of, verdict_on
+from quantbus_contracts.cli.signal_life import Life, as_dict, hops_of, remedies_for, verdict_on
+from quantbus_contracts.cli.signal_screens import life_screen
 from quantbus_contracts.policy import Reason
-from quantbus_contracts.schema import ExecutionState, Heartbeat, PublishedSignal
+from quantbus_contracts.schema import Control, ExecutionState, Fill, Heartbeat, PublishedSignal, RiskState
 from quantbus_contracts.testing import make_execution, make_signal
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -58,6 +61,82 @@ def test_what_was_refused_was_not_and_says_why() -> None:
     assert verdict(executions=[refused]) == (
         "It was not traded. bot: It did not act: too much time had passed since its bar closed."
     )
+
+
+def test_what_waits_says_for_what_and_what_can_be_done() -> None:
+    waits = make_execution(reason="no_slot")
+    told = verdict(executions=[waits])
+    assert told.startswith(
+        "It has not been traded yet; by default it may be entered until 2026-01-05 12:03:00 UTC."
+    )
+    assert "It has not acted so far: as many trades were open as max_open_trades allows." in told
+    life = Life(CLOSE, make_published(), executions=[waits, make_execution(state="filled", reason="revised")])
+    assert remedies_for(life) == {"no_slot": Reason.NO_SLOT.remedy}
+    assert as_dict(life)["remedies"] == remedies_for(life)
+    assert verdict(executions=[waits], after_close=600).startswith("It has not been traded.")
+
+
+def test_a_fate_that_nobody_knows_is_not_called_a_refusal() -> None:
+    unknown = make_execution(state="unknown")
+    assert verdict(executions=[unknown]).startswith("Whether it was traded is not known.")
+
+
+def test_a_bot_that_fell_silent_over_a_signal_is_told() -> None:
+    seen = make_execution()
+    assert "silent since 2026-01-05 12:01:05 UTC" in verdict(
+        executions=[seen], bots=[beat(5)], after_close=900
+    )
+    assert "silent" not in verdict(executions=[seen], bots=[beat(5)], after_close=30)
+    over = make_execution(state="refused", reason="stale")
+    assert "silent" not in verdict(executions=[over], bots=[beat(5)], after_close=900)
+
+
+def test_the_screen_says_why_first_and_then_what_it_knows_that_from() -> None:
+    console = Console(width=100, record=True, file=StringIO())
+    fill = Fill(
+        consumer_id="bot",
+        strategy_id="test",
+        pair="BTC/USDT",
+        order_id="42",
+        trade_id=7,
+        side="buy",
+        purpose="entry",
+        amount=0.5,
+        price=100.0,
+        ordered_at=CLOSE,
+        filled_at=CLOSE,
+        dry_run=False,
+    )
+    said = {"reason": "news", "at": NOON, "by": "me"}
+    life = Life(
+        CLOSE,
+        make_published(),
+        executions=[make_execution(state="refused", reason="blocked")],
+        fills=[fill],
+        controls=[Control(scope="all", source="operator", kind="block", expires_at=CLOSE, **said)],
+        risks=[
+            RiskState(strategy_id="test", pair="*", level="crit", stake_scale=0.5, block_entries=True, **said)
+        ],
+    )
+    life_screen(console, life)
+    text = console.export_text()
+    places = [
+        text.index(part)
+        for part in (
+            "It was not traded.",
+            "a control forbade entries",
+            "blocked →",
+            "12:01:01 to 12:03:00 UTC, then expired",
+            "revisions",
+            "bar close",
+            "refused",
+            "buy (entry)",
+            "(over)",
+            "risk crit",
+        )
+    ]
+    assert places == sorted(places)
+    assert max(len(line) for line in text.splitlines()) <= 100
 
 
 @pytest.mark.parametrize(
