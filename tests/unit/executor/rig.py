@@ -31,6 +31,7 @@ from quantbus_executor.hearing.restraints import Restraints, RestraintSettings
 from quantbus_executor.heartbeat import Pulse
 from quantbus_executor.ledger.bookkeeping import Bookkeeper
 from quantbus_executor.ledger.journal import Journal
+from quantbus_executor.ledger.outbox import Outbox
 from quantbus_executor.trades.claimed import UNCLAIMED
 
 MINUTE = timedelta(minutes=1)
@@ -144,7 +145,7 @@ class Rig:
 
     def start(self) -> None:
         """Start the bot with an empty memory, as after a SIGKILL."""
-        self.journal = Journal(self.ledger, "bot", most_rows=self.most_rows)
+        self.journal = Journal(self.ledger, "bot", outbox=self.open_outbox(), most_rows=self.most_rows)
         self.feed = SignalFeed(
             self.bus,
             self.clock,
@@ -180,7 +181,16 @@ class Rig:
             rules=self.rules,
             patience=Patience(self.clock, 300 * timedelta(milliseconds=1)),
             claims=claims,
+            **self.further_parts(),
         )
+
+    def open_outbox(self) -> Outbox | None:
+        """Return what keeps rows until the bus has them; None forgets them with the process."""
+        return None
+
+    def further_parts(self) -> dict[str, Any]:
+        """Return what else the follower is made of: nothing, as over the past."""
+        return {}
 
     def open_claims(self) -> ClaimKeeper | None:
         """Return what claims orders; None where nothing is claimed."""

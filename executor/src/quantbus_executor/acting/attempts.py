@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 
 from quantbus_contracts.policy import PositionSide, Reason
+from quantbus_executor.guard import fails_to
 from quantbus_executor.trades.book import TradeBook
 from quantbus_executor.trades.house_rules import HouseRules, house_refusal
 from quantbus_executor.trades.tags import entry_tag
@@ -80,6 +81,7 @@ class Attempts:
                 yield attempt.signal_id, reason
         self._slots = None
 
+    @fails_to(None)
     def _why(self, pair: str, attempt: _Attempt, rules: HouseRules, now: datetime) -> Reason | None:
         if attempt.refused_by_us:
             return None
@@ -88,9 +90,7 @@ class Attempts:
         if attempt.heard is not None:
             return attempt.heard
         if attempt.stage is Stage.STAKED:
-            return (
-                Reason.NO_BALANCE
-            )  # less than the venue's minimum is free: the stake itself was large enough
+            return Reason.NO_BALANCE  # less than the least stake is free: the stake itself was large enough
         seen = self._house_refusal(rules, pair, attempt.side, now) or attempt.foreseen
         if seen is not None:
             return seen
@@ -101,6 +101,7 @@ class Attempts:
     def _is_trade(self, attempt: _Attempt) -> bool:
         return self._book is not None and bool(self._book.tagged(entry_tag(attempt.signal_id)))
 
+    @fails_to(None)  # a Freqtrade that cannot say must keep nothing from trading
     def _house_refusal(
         self, rules: HouseRules, pair: str, side: PositionSide, now: datetime
     ) -> Reason | None:
