@@ -101,6 +101,8 @@ def test_the_real_venue_is_kept_where_no_address_is_given(base: dict[str, Any], 
     [
         ({}, {"live": True}, "dry_run false for real orders, found True"),
         ({}, {"timeframe": "7m"}, "expected a timeframe"),
+        ({}, {"stake": float("nan")}, "--stake: expected a number above 0"),
+        ({}, {"capital": -5.0}, "--capital: expected a number above 0"),
         ({}, {"venue_url": URL, "exchange": "kraken"}, "found 'kraken'"),
     ],
 )

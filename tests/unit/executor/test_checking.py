@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from quantbus_contracts.testing import FrozenClock
 from quantbus_executor.checking import Finding, Severity, inspect
 from quantbus_executor.checking.catalogue import CATALOGUE, catalogue_table
+from quantbus_executor.checking.inspection import read_plan, without_bus
 from quantbus_executor.claims.claim import ClaimState, Wish
 from quantbus_executor.claims.register import ClaimRegister
 from quantbus_executor.cli import app
@@ -101,6 +102,8 @@ DRY: list[tuple[dict[str, Any], str, Severity]] = [
     ({"max_open_trades": 0}, "slots", ERROR),
     ({"max_open_trades": 1}, "slots", WARNING),
     ({"stake_amount": None}, "stake", ERROR),
+    ({"stake_amount": 0}, "stake", ERROR),
+    ({"stake_amount": "much"}, "stake", ERROR),
     ({"stake_amount": "unlimited", "max_open_trades": -1}, "stake", ERROR),
     ({"stake_amount": 600}, "stake", WARNING),
     ({"use_exit_signal": False}, "use-exit-signal", ERROR),
@@ -161,6 +164,29 @@ def test_real_money_is_held_to_more(
     assert [
         (item.check, item.severity) for item in found if item.severity is not NOTE or item.check == check
     ] == [(check, severity)]
+
+
+JUNK: tuple[object, ...] = (None, [], "x", 1.5, 1e300, [None, {}, 3], {"x": None, "0": "y"})
+SHIPPED_LIVE = json.loads((USERDIR / "config.live.json").read_text(encoding="utf-8"))
+PLACES = [(key, None) for key in SHIPPED_LIVE] + [
+    (block, key) for block, keys in SHIPPED_LIVE.items() if isinstance(keys, dict) for key in keys
+]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_whatever_stands_in_a_place_the_check_does_not_break(tmp_path: Path, junk: object) -> None:
+    file = tmp_path / "bot.json"
+    for block, key in PLACES:
+        value = junk if key is None else SHIPPED_LIVE[block] | {key: junk}
+        file.write_text(json.dumps(SHIPPED_LIVE | {block: value}), encoding="utf-8")
+        plan, _ = read_plan([file], tmp_path, {})
+        assert all(item.check in CATALOGUE for item in without_bus(plan)), (block, key)
+
+
+def test_a_number_that_is_none_is_no_number_wherever_it_comes_from(tmp_path: Path) -> None:
+    variables = {"FREQTRADE__STOPLOSS": "nan", "FREQTRADE__STAKE_AMOUNT": "inf"}
+    found = findings(tmp_path, environment=variables)
+    assert {(item.check, item.severity) for item in found} == {("stoploss", ERROR), ("stake", ERROR)}
 
 
 def test_secrets_that_others_may_read_are_an_error(tmp_path: Path) -> None:

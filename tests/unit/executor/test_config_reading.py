@@ -45,6 +45,12 @@ def test_files_that_name_each_other_are_refused(tmp_path: Path) -> None:
         merged_config([tmp_path / "a.json"], {})
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(ConfigError, match=number):
+        read_config(written(tmp_path / "c.json", f'{{"stake_amount": {number}}}'))
+
+
 def test_variables_have_the_types_that_freqtrade_gives_them() -> None:
     assert variables_as_config(
         {

@@ -96,16 +96,18 @@ def _slots(plan: BotPlan) -> Iterator[Finding]:
 
 
 def _stake(plan: BotPlan) -> Iterator[Finding]:
-    stake = plan.value("stake_amount")
-    if stake is None:
-        yield error("stake", "there is no stake_amount: set what a signal without a weight is to stake")
-        return
-    if stake == "unlimited" or not isinstance(stake, int | float):
+    stake = plan.number("stake_amount")
+    if plan.value("stake_amount") == "unlimited":
         if plan.slots == float("inf"):
             yield error(
                 "stake",
                 "stake_amount and max_open_trades are both unlimited, and Freqtrade refuses to start: bound one",
             )
+        return
+    if stake is None or stake <= 0:
+        yield error(
+            "stake", "stake_amount is no number above 0: set what a signal without a weight is to stake"
+        )
         return
     wallet = plan.number("dry_run_wallet") if not plan.is_live else plan.number("available_capital")
     trades = min(plan.slots, len(plan.pairs) or 1)

@@ -29,7 +29,7 @@ WITHOUT_BUS: tuple[Callable[[BotPlan], Iterator[Finding]], ...] = (markets, ente
 """What needs the files only."""
 
 _STRATEGY = "ExternalSignalStrategy"
-_TIMEOUT_SECONDS = 5.0
+_TIMEOUT_SECONDS = 3.0
 
 
 def inspect(

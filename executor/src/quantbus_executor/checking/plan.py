@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "cancel_open_orders_on_exit": False,
     "order_types": {"entry": "limit", "exit": "limit", "stoploss": "limit", "stoploss_on_exchange": False},
 }
-_THROTTLE_SECONDS = 5.0
+_THROTTLE_SECONDS, _LONGEST_SECONDS = 5.0, 1e9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,7 @@ class BotPlan:
 
     def number(self, key: str) -> float | None:
         """Return a value that ought to be a number; None where it is none."""
-        value = self.value(key)
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return _as_number(self.value(key))
 
     def block(self, key: str) -> Mapping[str, Any]:
         """Return a block of the config; empty where there is none."""
@@ -95,11 +95,17 @@ class BotPlan:
     @property
     def loop(self) -> timedelta:
         """Least time from one look at the bus to the next."""
-        seconds = self.block("internals").get("process_throttle_secs", _THROTTLE_SECONDS)
-        return timedelta(seconds=float(seconds) if isinstance(seconds, int | float) else _THROTTLE_SECONDS)
+        seconds = _as_number(self.block("internals").get("process_throttle_secs"))
+        return timedelta(seconds=_THROTTLE_SECONDS if seconds is None else min(seconds, _LONGEST_SECONDS))
 
     @property
     def slots(self) -> float:
         """How many trades may be open at a time."""
         asked = self.number("max_open_trades")
         return float("inf") if asked is None or asked < 0 else asked
+
+
+def _as_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)

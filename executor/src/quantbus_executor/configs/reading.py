@@ -33,7 +33,8 @@ def read_config(path: Path) -> dict[str, Any]:
         told = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConfigError(f"expected a Freqtrade config in {path}, found none: {told}") from None
     try:
-        config = json.loads(_TRAILING_COMMA.sub(_only_strings, _COMMENT.sub(_only_strings, text)))
+        plain = _TRAILING_COMMA.sub(_only_strings, _COMMENT.sub(_only_strings, text))
+        config = json.loads(plain, parse_constant=_no_number)
     except ValueError as error:
         raise ConfigError(f"expected JSON in {path}, found something else: {error}") from None
     if not isinstance(config, dict):
@@ -109,6 +110,10 @@ def _typed(text: str) -> object:
     except ValueError:
         return text
     return value if isinstance(value, list) else text
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def _only_strings(found: re.Match[str]) -> str:

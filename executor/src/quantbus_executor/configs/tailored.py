@@ -7,6 +7,7 @@ quietly reach the real exchange and mix its candles with the others.
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ class Tailoring:
     max_open_trades: int | None = None
     throttle_seconds: int | None = None
     api: ApiServer | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse sums of money that are none."""
+        for name in ("stake", "capital"):
+            money: float | None = getattr(self, name)
+            if money is not None and not (isfinite(money) and money > 0):
+                raise ConfigError(f"--{name}: expected a number above 0, found {money!r}")
 
 
 def tailored_config(base: Mapping[str, Any], wanted: Tailoring) -> dict[str, Any]:
