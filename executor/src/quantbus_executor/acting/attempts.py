@@ -17,6 +17,8 @@ from quantbus_executor.trades.tags import entry_tag
 
 __all__ = ["Attempts", "Stage"]
 
+_UNNAMED: Reason | None = None
+
 
 class Stage(IntEnum):
     """How far an entry came."""
@@ -81,7 +83,7 @@ class Attempts:
                 yield attempt.signal_id, reason
         self._slots = None
 
-    @fails_to(None)
+    @fails_to(_UNNAMED)
     def _why(self, pair: str, attempt: _Attempt, rules: HouseRules, now: datetime) -> Reason | None:
         if attempt.refused_by_us:
             return None
@@ -101,7 +103,7 @@ class Attempts:
     def _is_trade(self, attempt: _Attempt) -> bool:
         return self._book is not None and bool(self._book.tagged(entry_tag(attempt.signal_id)))
 
-    @fails_to(None)  # a Freqtrade that cannot say must keep nothing from trading
+    @fails_to(_UNNAMED)  # a Freqtrade that cannot say must keep nothing from trading
     def _house_refusal(
         self, rules: HouseRules, pair: str, side: PositionSide, now: datetime
     ) -> Reason | None:
