@@ -15,7 +15,7 @@ from quantbus_research.factors.expressions._windows import Floats
 
 __all__ = ["PIECE_BARS", "evaluate"]
 
-PIECE_BARS = 8_192
+PIECE_BARS = 16_384
 
 _Piece = tuple[int, int, int]
 """First row of the symbol, first row wanted, end of the rows wanted."""

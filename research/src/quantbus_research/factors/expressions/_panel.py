@@ -59,7 +59,7 @@ class Layout:
         times = index.levels[1].as_unit("ms").asi8[np.asarray(index.codes[1])]
         order = None
         starts = _starts(codes)
-        if len(starts) > len(np.unique(codes)):
+        if len(starts) > len(np.unique(codes[starts])):
             order = np.argsort(codes, kind="stable")
             codes, times = codes[order], times[order]
             starts = _starts(codes)

@@ -1,8 +1,9 @@
 """Alpha158: the factors that Qlib's users know, under their names, written as Qlib writes them.
 
-They differ from Qlib's own in three ways. There is no value before the window is full (Qlib's windows begin with one
-bar). A window in which nothing moves gives 0 where Qlib gives NaN. And ``VWAP0`` takes the typical price,
-(high + low + close) / 3, since candles hold no volume-weighted one.
+They differ from Qlib's own in four ways. There is no value before the window is full (Qlib's windows begin with one
+bar). A window in which nothing moves gives 0 where Qlib gives NaN. ``VWAP0`` takes the typical price,
+(high + low + close) / 3, since candles hold no volume-weighted one. After a bar without volume growth counts as none
+in ``CORD``; Qlib leaves that bar out and correlates fewer.
 """
 
 from collections.abc import Callable
