@@ -297,7 +297,8 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
         **kwargs: object,
     ) -> float | None:
         """Hold the stop of the signal; None keeps the stop that is there."""
-        return FOLLOWING.follower.stops.distance(trade, current_rate)
+        own = self.stoploss if after_fill and not self.trailing_stop else None
+        return FOLLOWING.follower.stops.distance(trade, current_rate, own)
 
     def adjust_trade_position(
         self,

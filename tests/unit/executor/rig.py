@@ -74,6 +74,7 @@ class FakeTrade:
     open_rate: float = 100.0
     leverage: float = 1.0
     stop_loss: float | None = None
+    stop_loss_pct: float | None = None
     custom_data: dict[str, Any] = field(default_factory=dict)
 
     def get_custom_data(self, key: str, default: Any = None) -> Any:
@@ -280,6 +281,7 @@ class Rig:
         trade = FakeTrade(number, pair, tag, now, is_short=side == "short", leverage=leverage)
         trade.stake_amount, trade.amount = stake, stake * leverage / self.rate
         away = self.stop_of_last_resort / leverage
+        trade.open_rate, trade.stop_loss_pct = self.rate, -self.stop_of_last_resort
         trade.stop_loss = self.rate * (1 + away if trade.is_short else 1 - away)
         order = FakeOrder(
             f"order-{number}", "buy" if side == "long" else "sell", tag, now, True, safe_filled=0.0
@@ -302,15 +304,20 @@ class Rig:
 
     def _adjust_stop(self, trade: FakeTrade, *, after_fill: bool = False) -> None:
         """Move the stop as Freqtrade does: a share of the stake from the current rate, towards the market only."""
-        distance = self.follower.stops.distance(trade, self.rate)
-        if not distance:
-            return
-        away = distance / trade.leverage
-        stop = self.rate * (1 + away if trade.is_short else 1 - away)
-        held = trade.stop_loss
-        nearer = held is None or (stop < held if trade.is_short else stop > held)
-        if nearer or after_fill:
-            trade.stop_loss = stop
+        held = trade.stop_loss or 0.0
+        if self.rate >= held if trade.is_short else self.rate <= held:
+            return  # it is stopped out already, and does not ask
+        own = self.stop_of_last_resort if after_fill else None
+        distance = self.follower.stops.distance(trade, self.rate, own)
+        if distance:
+            self._lay_stop(trade, self.rate, distance, refresh=after_fill)
+
+    def _lay_stop(self, trade: FakeTrade, rate: float, share: float, *, refresh: bool = False) -> None:
+        away = abs(share) / trade.leverage
+        stop = rate * (1 + away if trade.is_short else 1 - away)
+        held = trade.stop_loss or 0.0
+        if refresh or (stop < held if trade.is_short else stop > held):
+            trade.stop_loss, trade.stop_loss_pct = stop, -abs(share)
 
     def _maybe_adjust(self, trade: FakeTrade) -> None:
         """Adjust a position as Freqtrade does; a reduction counts in what was staked, not in what it is worth."""
@@ -329,8 +336,12 @@ class Rig:
         trade.orders.append(order)
         if self.fills_orders:
             if adds:
+                trade.open_rate = (trade.open_rate * trade.amount + self.rate * amount) / (
+                    trade.amount + amount
+                )
                 trade.amount += amount
                 trade.stake_amount += stake
+            self._lay_stop(trade, trade.open_rate, trade.stop_loss_pct or 0.0)  # as Freqtrade moves it along
             self.fill(trade, order)
 
     def _give_up(self, trade: FakeTrade, order: FakeOrder) -> None:

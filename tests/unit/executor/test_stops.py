@@ -226,3 +226,49 @@ def test_an_entry_of_a_person_gets_the_leverage_that_freqtrade_proposes(rig: Rig
     rig.publish(leverage=5.0)
     rig.loop()
     assert rig.follower.leverage.of(PAIR, "force_entry", 2.0, 20.0) == 2.0
+
+
+@pytest.mark.parametrize(("side", "market"), [(1, 110.0), (-1, 95.0)])
+def test_an_increase_at_another_price_leaves_the_stop_where_the_signal_wants_it(
+    side: int, market: float
+) -> None:
+    rig = Rig(TradingRules(can_short=True, drift_band=0.02))
+    stop = 100.0 - 3.0 * side
+    first = rig.publish(None, weight=0.2 * side, stop_price=stop)
+    rig.loop()
+    rig.rate = market
+    rig.publish(None, weight=0.5 * side, stop_price=stop, ts=first.signal.ts)
+    rig.loop()
+    assert len(rig.changes) == 1
+    assert held(rig).open_rate != 100.0
+    assert held(rig).stop_loss == pytest.approx(stop)
+    rig.loop()
+    assert held(rig).stop_loss == pytest.approx(stop)
+
+
+def test_an_increase_does_not_push_the_stop_beyond_the_operators_own() -> None:
+    rig = Rig(TradingRules(drift_band=0.02))
+    first = rig.publish(None, weight=0.2, stop_price=80.0)
+    rig.loop()
+    rig.rate = 110.0
+    rig.publish(None, weight=0.5, stop_price=80.0, ts=first.signal.ts)
+    rig.loop()
+    assert held(rig).stop_loss == pytest.approx(held(rig).open_rate * 0.9)
+
+
+def test_a_size_is_not_changed_where_freqtrade_would_stop_the_trade_out_for_it() -> None:
+    rig = Rig(TradingRules(drift_band=0.02))
+    first = rig.publish(None, weight=0.4)
+    rig.loop()
+    rig.rate = 92.0
+    rig.publish(None, weight=0.4, stop_price=91.0, ts=first.signal.ts)
+    rig.loop()
+    rig.loop()
+    assert held(rig).stop_loss == pytest.approx(91.0)
+    rig.publish(None, weight=0.1, stop_price=91.0, ts=first.signal.ts)
+    rig.loop()
+    assert rig.changes == [], "its stop would come to lie at about 99"
+    rig.rate = 101.0
+    rig.loop()
+    assert len(rig.changes) == 1
+    assert held(rig).stop_loss == pytest.approx(91.0)

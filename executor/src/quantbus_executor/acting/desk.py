@@ -73,6 +73,7 @@ class Desk:
                 gate=gate,
                 surroundings=surroundings,
                 positions=positions,
+                stops=stops,
                 rules=rules,
             ),
             stops=stops,

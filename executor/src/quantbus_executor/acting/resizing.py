@@ -14,6 +14,7 @@ from quantbus_contracts.policy import (
 )
 from quantbus_contracts.schema import ExecutionState, PublishedSignal
 from quantbus_executor.acting.gate import EntryGate
+from quantbus_executor.acting.stops import Stops
 from quantbus_executor.claims.claim import Wish
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.surroundings import Surroundings
@@ -48,9 +49,11 @@ class Resizing:
         gate: EntryGate,
         surroundings: Surroundings,
         positions: Positions,
+        stops: Stops,
         rules: TradingRules,
     ) -> None:
         """Decide by what these know."""
+        self._stops = stops
         self._feed = feed
         self._journal = journal
         self._gate = gate
@@ -77,6 +80,9 @@ class Resizing:
             return None  # what was decided about it before a restart is not known yet
         holding = _holding(trade, rate, capital(), minimum, maximum)
         amount, reason = self._wanted(trade, published, holding)
+        if amount and self._stops.would_end(trade, rate):
+            self._note(published, Reason.STOP_CROSSED)  # once the market or the stop has moved, it is resized
+            return None
         if amount > 0:
             return self._increase(trade, published, amount, rate)
         if amount < 0:

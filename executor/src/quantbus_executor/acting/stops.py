@@ -77,12 +77,34 @@ class Stops:
         for trade in known:
             self._follow(trade)
 
-    def distance(self, trade: TradeRecord, rate: float) -> float | None:
-        """Return the stop as Freqtrade wants it; None where the one that it holds is at least as near."""
+    def distance(self, trade: TradeRecord, rate: float, own: float | None = None) -> float | None:
+        """Return the stop as Freqtrade wants it; None where the one that it holds is to stay.
+
+        After a fill Freqtrade has moved its stop along with the average price of entry, and lets it be put back:
+        ``own`` is given then, the operator's stop as a share of the stake, which still bounds it.
+        """
         stop, side = self._price(trade), _side(trade)
-        if stop is None or not is_nearer_stop(stop, trade.stop_loss, side):
+        if stop is None:
             return None
-        return stop_distance(stop, rate, side, trade.leverage or 1.0)
+        leverage = trade.leverage or 1.0
+        if own is not None:
+            bound = _price_at(own, trade.open_rate, side, leverage)
+            return stop_distance(stop if is_nearer_stop(stop, bound, side) else bound, rate, side, leverage)
+        return (
+            stop_distance(stop, rate, side, leverage) if is_nearer_stop(stop, trade.stop_loss, side) else None
+        )
+
+    def would_end(self, trade: TradeRecord, rate: float) -> bool:
+        """Tell whether Freqtrade would stop a trade out, at ``rate``, for having changed its size.
+
+        With a further fill it lays its stop as far from the average price of entry as it was told to lay it from the
+        market, at the time. Where the market is far below (for a short: above) that price, so would be its stop.
+        """
+        if not trade.stop_loss_pct:
+            return False
+        side = _side(trade)
+        moved = _price_at(trade.stop_loss_pct, trade.open_rate, side, trade.leverage or 1.0)
+        return is_beyond_stop(rate, moved, side)
 
     def is_crossed(self, trade: TradeRecord, rate: float) -> bool:
         """Tell whether the market is beyond a stop that Freqtrade does not hold: it cannot set one there any more."""
@@ -137,6 +159,12 @@ class Stops:
     def _price(self, trade: TradeRecord) -> float | None:
         kept = self._kept.of(trade)
         return kept.price if kept is not None else None
+
+
+def _price_at(share: float, rate: float, side: PositionSide, leverage: float) -> float:
+    """Return the price at which a share of the stake is lost, counted from ``rate``."""
+    away = abs(share) / leverage
+    return rate * (1 - away if side == "long" else 1 + away)
 
 
 def _stop_of(published: PublishedSignal) -> KeptStop:

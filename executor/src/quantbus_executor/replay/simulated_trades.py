@@ -39,6 +39,7 @@ class SimulatedTrade:
     stake_amount: float
     leverage: float | None = 1.0
     stop_loss: float | None = None
+    stop_loss_pct: float | None = None
     is_open: bool = True
     close_date_utc: datetime | None = None
     close_rate: float | None = None

@@ -115,6 +115,11 @@ class TradeRecord(Protocol):
         ...
 
     @property
+    def stop_loss_pct(self) -> float | None:
+        """That stop as Freqtrade was last told it: a share of the stake from the rate at that time, below zero."""
+        ...
+
+    @property
     def orders(self) -> Sequence[OrderRecord]:
         """Its orders, oldest first."""
         ...
