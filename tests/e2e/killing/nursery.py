@@ -40,9 +40,8 @@ class Nursery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+        with self._process:  # closes its pipes, at which it ends
+            pass
 
     def spawn(self, arguments: list[str], environment: dict[str, str], log: Path) -> int:
         """Start Freqtrade with its arguments; return its process id."""
