@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.policy import PositionSide, Reason, TradingRules
-from quantbus_contracts.schema import FINAL_STATES, Balance, Fill, Holding
+from quantbus_contracts.schema import FINAL_STATES, Balance, Execution, Fill, Holding
 from quantbus_contracts.testing import FakeAccountBooks, make_execution
 from quantbus_executor.ledger.outbox import Outbox
 from quantbus_executor.ledger.reports import Reporter, Reports
@@ -357,6 +357,28 @@ def test_a_bus_that_refuses_the_sweep_delays_no_loop_and_loses_nothing(
     bot.ledger.down = False
     bot.loop(passes=11 * SECOND)
     assert bot.fate(hidden) == ("superseded", "superseded")
+
+
+def test_a_ledger_row_that_nobody_can_read_holds_up_no_sweep(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object, **__: object) -> list[Execution]:
+        raise ValueError("a row of another version of quantbus")
+
+    left = bot.publish("exit_long")
+    bot.start()
+    monkeypatch.setattr(bot.ledger, "of_signal", unreadable)
+    monkeypatch.setattr(bot.ledger, "of_consumer", unreadable)
+    bot.loop(passes=11 * SECOND)
+    bot.clock.advance(5 * MINUTE)
+    hidden = bot.publish(pair="ETH/USDT", ts=bot.timeframe.last_closed(bot.clock.now()) - MINUTE)
+    bot.publish(pair="ETH/USDT")
+    bot.loop(passes=11 * SECOND)
+    assert bot.fate(hidden) == ("superseded", "superseded")
+    assert ("bot", left.signal_id) not in bot.ledger.rows
+    place = bot.outbox.place("sweep")
+    assert place is not None
+    assert place > left.available_at + 4 * MINUTE
 
 
 def test_fills_positions_and_balances_are_told_and_flat_is_told_too(bot: Bot) -> None:

@@ -71,7 +71,7 @@ class Sweep:
         try:
             page = self._sweeper.page(self._strategy_id, self._timeframe, place, limit=_PAGE)
             unknown = self._unknown(page)
-        except (QuantbusError, ValueError) as error:  # ValueError: a ledger row that this version cannot read
+        except QuantbusError as error:
             logger.debug("the sweep over signals goes on later: %s", error)
             self._again_at = now + _EVERY
             return
@@ -103,7 +103,11 @@ class Sweep:
         since = max(began, self._journal.forgotten_until or began)
         asked = [item.signal_id for item in unknown if item.version > 1 or item.available_at <= since]
         if asked:
-            self._journal.adopt(self._ledger.of_consumer(self._journal.consumer_id, asked))
+            try:
+                self._journal.adopt(self._ledger.of_consumer(self._journal.consumer_id, asked))
+            except ValueError as error:  # a row that this version cannot read: what has a row is left alone
+                logger.error("ledger rows of %d signals are unreadable: %s", len(asked), error)
+                unknown = [item for item in unknown if item.signal_id not in set(asked)]
         return [item for item in unknown if not self._is_known(item)]
 
     def _is_known(self, published: PublishedSignal) -> bool:
@@ -128,8 +132,9 @@ class Sweep:
             looking_since=looking_since,
         )
         if fate is None:
-            since = self._undecided_since or published.available_at
-            self._undecided_since = min(since, published.available_at)
+            if now < tolerance_end(published.signal.ts, self._timeframe.name, self._rules):
+                since = self._undecided_since or published.available_at
+                self._undecided_since = min(since, published.available_at)
             return
         former = self._journal.row(published.signal_id)
         row = seen(published, former, consumer_id=self._journal.consumer_id, now=now, rules=self._rules)
