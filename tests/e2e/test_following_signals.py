@@ -92,6 +92,8 @@ def test_a_control_and_a_risk_row_are_obeyed(stack: Stack) -> None:
     controls.put(Control(scope=held, kind=ControlKind.BLOCK, **said))
     half = {"level": "warn", "stake_scale": 0.5, "reason": "e2e", "at": now, "by": "e2e"}
     risk.put(RiskState(strategy_id=STRATEGY, pair=ETH, **half))
+    if (former := stack.bus.published.get(ETH)) is not None:
+        next_closed(former.ts)  # about the same bar it would be a revision
     early_in_a_bar(seconds_left=25)
     entry = stack.bus.publish(ETH, "enter_long")
     stack.bus.await_seen(entry)
