@@ -127,6 +127,11 @@ def test_the_account_holds_what_the_signals_ask_for(live: Live) -> None:
     assert (row.state, row.reason) == ("filled", "resized")
     assert live.position()[1] == pytest.approx(amount * 0.1 / 0.2, abs=0.011)
     assert live.orders() == [("buy", False), ("buy", False), ("sell", True)]
+    eventually(
+        lambda: live.stops() == [pytest.approx(stop, rel=1e-4)],
+        within=30,
+        what="the stop to lie where the signal wants it",
+    )
 
 
 def test_a_reversal_turns_the_account_round(live: Live) -> None:
