@@ -39,7 +39,7 @@ def measure(
 def main(
     throttles: Annotated[str, typer.Option(help="Seconds between loops, with commas.")] = "1,5",
     bars: Annotated[int, typer.Option(min=1, help="Bars of one minute for each throttle.")] = 2,
-    pairs: Annotated[int, typer.Option(min=2, max=98, help="Pairs that both bots trade.")] = 40,
+    pairs: Annotated[int, typer.Option(min=2, max=98, help="Pairs that both bots trade.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
 ) -> None:
     """Measure the time to an order on this machine; exit 1 if a bot ordered less than it was told."""
@@ -57,7 +57,7 @@ def main(
         delays = measure([int(word) for word in throttles.split(",")], bars, pairs, notes, tick)
     missing = sum(item.missing for item in delays.values())
     if missing:
-        notes.append(f"{missing} orders were expected and never seen")
+        notes.append(f"{missing} orders were not seen in time: the machine is too busy, or the bots are")
     show(lines_of(delays), notes, missing=missing, as_json=as_json)
     raise typer.Exit(1 if missing else 0)
 

@@ -4,6 +4,7 @@ Figures are printed at the end (`-s` shows them). All tests share one pair of bo
 """
 
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ pytestmark = pytest.mark.timeout(600)
 
 BTC, ETH, SOL, XRP, ADA, DOT, LTC, BNB = PAIRS
 MOST_ADDED_SILENCE = 2.0
+MANY = 40
+"""Poisoned documents, of which each takes two loops; all of them meet the follower without Freqtrade elsewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +90,14 @@ def test_a_slow_or_broken_network_costs_a_loop_little_and_a_merely_slow_one_no_e
     }.items():
         network.to_server = Fault(delay_seconds=fault.delay_seconds)
         network.to_client = fault
-        trouble.quiet(name, 3)
+        trouble.quiet(name, 2.5)
         trouble.lift()
 
     def reset() -> None:
         network.to_client.reset_after = 0
 
     with repeating(reset, 0.02):
-        trouble.quiet("every answer a reset", 3)
+        trouble.quiet("every answer a reset", 2.5)
     trouble.lift()
     assert_bounded(trouble)
     assert [trade["is_open"] for trade in trouble.ours.trades(BTC)] == [1]
@@ -122,8 +125,9 @@ def test_a_killed_bus_stops_no_stop_and_its_return_brings_entries_back(trouble: 
 
 @pytest.mark.e2e
 def test_poison_is_not_traded_and_delays_nothing(trouble: Trouble) -> None:
-    names = [*list(POISONS)[::2], "note: a giant", "history: a giant", "an unknown giant", "action: twice"]
-    assert len(names) >= 40
+    giants = ["note: a giant", "history: a giant", "an unknown giant", "note: no text at all"]
+    mixed = random.Random(7).sample(list(POISONS), len(POISONS))  # noqa: S311
+    names = list(dict.fromkeys([*giants, *mixed]))[:MANY]
     spoilt = (XRP, ADA, DOT, BNB)
     collection = trouble.bus.connection.collection("crypto_signals")
     begun, delays = time.time(), []
@@ -145,7 +149,7 @@ def test_poison_is_not_traded_and_delays_nothing(trouble: Trouble) -> None:
             published = time.time()
             entered(trouble, SOL, within=15)
             delays.append(time.time() - published)
-        trouble.ours.await_loops(3)
+        trouble.ours.await_loops(2)
     published = time.time()
     trouble.bus.publish(SOL, "exit_long")
     trouble.ours.await_closed(SOL, within=15)
