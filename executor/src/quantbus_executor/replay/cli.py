@@ -57,7 +57,6 @@ def replay(
       quantbus replay --strategy demo --from 2026-01-05T12:00:00Z --to 2026-01-05T12:10:00Z --speed 1 --json
     """
     import json
-    import tempfile
 
     from rich.console import Console
 
@@ -73,10 +72,7 @@ def replay(
 
     if speed is not None and speed < 1:
         raise ConfigError(f"--speed: expected 1 or more, found {speed!r}")
-    folder = out or Path(tempfile.mkdtemp(prefix="quantbus-replay-"))
-    if out is not None and out.exists():
-        raise ConfigError(f"--out: expected a folder that does not exist yet, found {str(out)!r}")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _new_folder(out)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     wish = ReplayWish(
         strategy_id=strategy,
@@ -96,6 +92,19 @@ def replay(
     else:
         _show(report, folder)
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _new_folder(out: Path | None) -> Path:
+    import tempfile
+
+    from quantbus_contracts.errors import ConfigError
+
+    if out is None:
+        return Path(tempfile.mkdtemp(prefix="quantbus-replay-"))
+    if out.exists():
+        raise ConfigError(f"--out: expected a folder that does not exist yet, found {str(out)!r}")
+    out.mkdir(parents=True)
+    return out
 
 
 def _moment(option: str, text: str) -> datetime:
