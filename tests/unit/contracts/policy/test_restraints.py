@@ -224,7 +224,8 @@ class TestConfidence:
 def test_a_signal_that_waited_for_something_until_its_time_was_over_ends_by_that() -> None:
     assert final_reason("cool_down", Reason.STALE) is Reason.COOL_DOWN
     assert final_reason("stake_below_minimum", Reason.EXPIRED) is Reason.STAKE_BELOW_MINIMUM
-    assert final_reason("bus_down", Reason.STALE) is Reason.STALE
+    assert final_reason("bus_down", Reason.STALE) is Reason.BUS_DOWN
+    assert final_reason("not_closed", Reason.STALE) is Reason.STALE
     assert final_reason(None, Reason.MAX_AGE) is Reason.MAX_AGE
     assert final_reason("cool_down", Reason.BELOW_FUSE) is Reason.BELOW_FUSE
     assert final_reason("a_word_of_another_version", Reason.STALE) is Reason.STALE
