@@ -8,6 +8,7 @@ from typing import Any
 from quantbus_contracts.errors import VenueError
 from quantbus_executor.claims.claim import Claim
 from quantbus_executor.claims.venue import Venue, VenueOrder
+from quantbus_executor.guard import fails_to
 
 __all__ = ["Inquiry"]
 
@@ -20,8 +21,7 @@ class Inquiry:
         self.claim = claim
         self._venue = venue
         self._since = since
-        self._orders: list[VenueOrder] = []
-        self._error: str | None = None
+        self._orders: list[VenueOrder] | None = None
         self._thread = threading.Thread(target=self._ask, name="quantbus-inquiry", daemon=True)
         self._thread.start()
 
@@ -43,13 +43,11 @@ class Inquiry:
         VenueError
             If the venue could not say.
         """
-        if self._error is not None:
-            raise VenueError(self._error)
+        if self._orders is None:
+            raise VenueError(f"expected the orders of {self.claim.wish.pair}, found an error, logged above")
         return self._orders
 
+    @fails_to(None)  # whatever it was, the venue did not say
     def _ask(self) -> None:
-        try:
-            raw: Sequence[Mapping[str, Any]] = self._venue.orders_since(self.claim.wish.pair, self._since)
-            self._orders = [VenueOrder.of(order) for order in raw]
-        except Exception as error:  # noqa: BLE001  # the body of a thread: whatever it was, the venue did not say
-            self._error = f"{type(error).__name__}: {error}"
+        raw: Sequence[Mapping[str, Any]] = self._venue.orders_since(self.claim.wish.pair, self._since)
+        self._orders = [VenueOrder.of(order) for order in raw]
