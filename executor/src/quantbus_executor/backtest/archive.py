@@ -64,8 +64,8 @@ class Archive:
         timeframe: Timeframe,
         pairs: Sequence[str],
         *,
-        since: datetime | None = None,
         until: datetime | None = None,
+        since: datetime | None = None,
     ) -> SignalSnapshot:
         """Return each pair's newest signal at the moment of the clock."""
         now = self._clock.now()

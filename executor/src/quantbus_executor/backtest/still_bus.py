@@ -26,8 +26,8 @@ class MemoryLedger:
         self,
         moment: datetime,
         *,
-        consumer_id: str | None = None,
         states: Collection[ExecutionState] | None = None,
+        consumer_id: str | None = None,
     ) -> list[Execution]:
         """Return the rows seen at or after ``moment``, oldest first."""
         found = [
