@@ -172,4 +172,4 @@ def test_recorded_bars_give_the_same_decisions_twice(past: Past, tmp_path: Path,
     )
     assert first["runs"] == again["runs"]
     assert first["comparisons"] == again["comparisons"]
-    assert len(first["runs"]["backtest"]["trades"]) > 20
+    assert len(first["runs"]["backtest"]["trades"]) > 10
