@@ -5,6 +5,7 @@ missing or still warming up, has no part in it.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantbus_research.factors.expressions._node import Node, Operator, make
 from quantbus_research.factors.expressions._windows import Floats
@@ -62,23 +63,27 @@ def _zscore(grid: Floats) -> Floats:
 
 
 def _rank(grid: Floats) -> Floats:
-    n_symbols, n_times = grid.shape
-    result = np.empty(grid.shape)
-    if n_times == 0:
-        return result
-    order = np.argsort(grid, axis=0, kind="stable")  # NaN comes last
-    ordered = np.take_along_axis(grid, order, axis=0)
-    place = np.broadcast_to(np.arange(n_symbols, dtype=np.float64)[:, None], grid.shape)
-    begins = np.ones(grid.shape, dtype=bool)
-    begins[1:] = ordered[1:] != ordered[:-1]
-    ends = np.ones(grid.shape, dtype=bool)
-    ends[:-1] = begins[1:]
-    first = np.maximum.accumulate(np.where(begins, place, 0.0), axis=0)
-    last = np.minimum.accumulate(np.where(ends, place, n_symbols)[::-1], axis=0)[::-1]
-    np.put_along_axis(result, order, (first + last) / 2, axis=0)
-    count = (~np.isnan(grid)).sum(axis=0)
-    scaled = np.divide(2.0 * result, count - 1, out=np.ones(grid.shape), where=count > 1) - 1.0
-    return np.where(np.isnan(grid), np.nan, scaled)
+    by_time = np.ascontiguousarray(grid.T)
+    order = np.argsort(by_time, axis=1)  # NaN comes last
+    ordered = np.take_along_axis(by_time, order, axis=1)
+    place = np.broadcast_to(np.arange(grid.shape[0], dtype=np.float64), by_time.shape)
+    same = ordered[:, 1:] == ordered[:, :-1]
+    if same.any():
+        place = _shared_places(same, place)
+    result = np.empty(by_time.shape)
+    np.put_along_axis(result, order, place, axis=1)
+    count = (~np.isnan(by_time)).sum(axis=1, keepdims=True)
+    scaled = np.divide(2.0 * result, count - 1, out=np.ones(by_time.shape), where=count > 1) - 1.0
+    return np.where(np.isnan(grid), np.nan, scaled.T)
+
+
+def _shared_places(same: NDArray[np.bool_], place: Floats) -> Floats:
+    """Give neighbours that are the same the middle of their places."""
+    edge = np.ones((len(same), 1), dtype=bool)
+    begins, ends = np.hstack([edge, ~same]), np.hstack([~same, edge])
+    first = np.maximum.accumulate(np.where(begins, place, 0.0), axis=1)
+    last = np.minimum.accumulate(np.where(ends, place, place.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    return (first + last) / 2
 
 
 _MEAN = Operator("across_mean", _mean, "across")

@@ -42,7 +42,7 @@ def _by_symbol(
     across: Mapping[Node, Floats],
     workers: int,
 ) -> Floats:
-    result = np.full((len(nodes), len(layout.times)), np.nan)
+    result = np.empty((len(nodes), len(layout.times)))
     plan = _plan(tuple(nodes), frozenset(across))
     longest = max((node.lookback_bars for node in nodes), default=1)
     pieces = _pieces(layout, longest)
@@ -86,6 +86,7 @@ def _run(
                 del held[finished]
     for row, node in enumerate(nodes):
         values = held[node][-(stop - first) :]
+        result[row, first : stop - len(values)] = np.nan
         result[row, stop - len(values) : stop] = values
 
 

@@ -127,9 +127,11 @@ def quantile(values: Floats, window: int, share: float) -> Floats:
     seen = windows(values, window)
     result = np.empty(len(seen))
     for start in range(0, len(seen), _PIECE):
-        piece = np.partition(seen[start : start + _PIECE], sorted({low, high}), axis=1)
+        # Sorting a short row outright is several times as fast as selecting from it.
+        piece = np.sort(seen[start : start + _PIECE], axis=1)
         below, above = piece[:, low], piece[:, high]
-        result[start : start + _PIECE] = below + (above - below) * (place - low)
+        between = below + (above - below) * (place - low)
+        result[start : start + _PIECE] = np.where(np.isnan(piece[:, -1]), np.nan, between)
     return result
 
 

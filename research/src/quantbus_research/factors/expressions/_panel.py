@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
@@ -21,7 +22,7 @@ TIME = "datetime"
 Rows = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """Which rows belong to which symbol.
 
@@ -85,18 +86,22 @@ class Layout:
 
     def across(self, kernel: Callable[..., Floats], values: Floats, *parameters: object) -> Floats:
         """Apply a kernel to all symbols at each time."""
-        moments, place = np.unique(self.times, return_inverse=True)
-        symbols = np.argsort(np.asarray(self.names, dtype=object), kind="stable")
-        grid = np.full((len(self.segments), len(moments)), np.nan)
-        for row, segment in enumerate(symbols):
-            start, end = self.segments[segment]
-            grid[row, place[start:end]] = values[start:end]
+        moments, places = self._grid
+        grid = np.full((len(self.segments), moments), np.nan)
+        for row, ((start, end), place) in enumerate(places):
+            grid[row, place] = values[start:end]
         said = kernel(grid, *parameters)
         result = np.empty(len(values))
-        for row, segment in enumerate(symbols):
-            start, end = self.segments[segment]
-            result[start:end] = said[row, place[start:end]]
+        for row, ((start, end), place) in enumerate(places):
+            result[start:end] = said[row, place]
         return result
+
+    @cached_property
+    def _grid(self) -> tuple[int, list[tuple[tuple[int, int], Rows]]]:
+        """How many times there are, and by symbol in the order of names: its rows, and where they stand in time."""
+        moments, place = np.unique(self.times, return_inverse=True)
+        order = sorted(range(len(self.segments)), key=lambda segment: self.names[segment])
+        return len(moments), [(self.segments[at], place[slice(*self.segments[at])]) for at in order]
 
 
 def columns_of(panel: pd.DataFrame, layout: Layout, names: Iterable[str]) -> dict[str, Floats]:
