@@ -174,11 +174,11 @@ def _hear(tape: Tape, k: int, terms: Terms, wanted: Floats, acted: Floats, fresh
     """Take in the targets that count at bar ``k``; tell whether any symbol is to trade at its open."""
     any_due = False
     for s in range(len(wanted)):
-        asked = tape.target[s, k - terms.shift] if k >= terms.shift else np.nan
+        asked = tape.target[k - terms.shift, s] if k >= terms.shift else np.nan
         if asked == asked:
             wanted[s] = asked
             fresh[s] = True
-        if fresh[s] and tape.price[s, k] == tape.price[s, k]:
+        if fresh[s] and tape.price[k, s] == tape.price[k, s]:
             if wanted[s] != acted[s] or terms.band >= 0.0:
                 any_due = True
             else:
@@ -248,13 +248,13 @@ def _settle(cash: float, held: Floats, change: Floats, filled: Floats, fee_rate:
 def run_shared(
     tape: Tape, capital: float, terms: Terms, fills: Fills, equity: Floats, paid: Floats
 ) -> tuple[int, int]:
-    """Trade all symbols on one capital; as `run_sleeves`, but ``equity`` is one row.
+    """Trade all symbols on one capital; as `run_sleeves`, but ``equity`` is one row and tape and ``paid`` go by time.
 
     At each open sales come first. Where the cash does not suffice for all that is to be bought, every purchase is
     cut by the same factor, so that the order of symbols does not matter.
     """
     price, close, traded, funding = tape.price, tape.close, tape.traded, tape.funding
-    symbols, bars = price.shape
+    bars, symbols = price.shape
     cash, count, dropped = capital, 0, 0
     held, worth, nothing = np.zeros(symbols), np.zeros(symbols), np.zeros(symbols)
     wanted, acted, fresh = np.zeros(symbols), np.zeros(symbols), np.zeros(symbols, dtype=np.bool_)
@@ -262,24 +262,24 @@ def run_shared(
     for k in range(bars):
         if funding.size > 0:
             for s in range(symbols):
-                if held[s] != 0.0 and price[s, k] == price[s, k]:
-                    paid[s, k] = held[s] * price[s, k] * funding[s, k]
-                    cash -= paid[s, k]
+                if held[s] != 0.0 and price[k, s] == price[k, s]:
+                    paid[k, s] = held[s] * price[k, s] * funding[k, s]
+                    cash -= paid[k, s]
         if _hear(tape, k, terms, wanted, acted, fresh):
-            total = cash + _value(held, price[:, k], worth)
+            total = cash + _value(held, price[k], worth)
             base = (total if terms.compounds else capital) if total > 0.0 else 0.0
-            volume = traded[:, k - 1] if traded.size > 0 and k > 0 else nothing
+            volume = traded[k - 1] if traded.size > 0 and k > 0 else nothing
             dropped += _shared_orders(
-                price[:, k], volume, base, terms, wanted, acted, fresh, held, change, filled
+                price[k], volume, base, terms, wanted, acted, fresh, held, change, filled
             )
             cash = _settle(cash, held, change, filled, terms.fee_rate)
             for s in range(symbols):
                 if change[s] != 0.0:
                     fee = abs(change[s]) * filled[s] * terms.fee_rate
-                    _note(fills, count, s, k, change[s], price[s, k], filled[s], fee)
+                    _note(fills, count, s, k, change[s], price[k, s], filled[s], fee)
                     count += 1
         for s in range(symbols):
-            if close[s, k] == close[s, k]:
-                worth[s] = close[s, k]
-        equity[0, k] = cash + _value(held, close[:, k], worth)
+            if close[k, s] == close[k, s]:
+                worth[s] = close[k, s]
+        equity[0, k] = cash + _value(held, close[k], worth)
     return count, dropped

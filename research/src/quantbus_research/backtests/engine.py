@@ -118,6 +118,11 @@ def run(
     worth = np.empty((1 if account.shared else symbols, bars))
     paid = np.zeros(price.shape) if funding.size else _NOTHING
     tape = kernels.Tape(target, price, market.close, traded, funding)
+    if account.shared:  # all symbols of a bar are looked at together, so they lie together
+        tape, paid = (
+            kernels.Tape(*(np.ascontiguousarray(values.T) for values in tape)),
+            np.ascontiguousarray(paid.T),
+        )
     engine = kernels.run_shared if account.shared else kernels.run_sleeves
     each = account.capital if account.shared else account.capital / symbols
     count, dropped = engine(tape, each, _terms(kernels, costs, account), fills, worth, paid)
@@ -128,7 +133,7 @@ def run(
         capital=account.capital,
         worth=worth,
         fills=pd.DataFrame({name: column[:count].copy() for name, column in fills._asdict().items()}),
-        funding_paid=paid,
+        funding_paid=paid.T if account.shared else paid,
         dropped_entries=int(dropped),
     )
 

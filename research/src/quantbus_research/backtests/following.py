@@ -1,15 +1,15 @@
 """Follows signals over past bars by the rules of the bot: the same code decides, at every open, what the bot would.
 
-A bar's open is the one moment of it that is looked at, before the order that is made there. What a backtest cannot
-know is left out, as in the bot's own: controls, risk rows and downtimes. Stops, slots and balances are the venue's
-and Freqtrade's business and are left out as well: every pair can always be entered.
+A bar's open is the one moment of it that is looked at, before the order that is made there: so the opposite of a
+position is entered a bar after a reversal has ended it, as live, where the pair is locked until then. What a backtest
+cannot know is left out, as in the bot's own: controls, risk rows and downtimes. Stops, slots and balances are the
+venue's and Freqtrade's business and are left out as well: every pair can always be entered.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,10 +33,6 @@ from quantbus_research.backtests.recall import SeenSignals
 
 __all__ = ["Followed", "follow", "targets_of"]
 
-Reversal = Literal["same_open", "next_bar"]
-"""When the opposite of a position may be entered after a reversal ended it: at the same open, as Freqtrade's backtest
-does, or a bar later, as the live bot does, whose pair is locked until the candle ends."""
-
 
 @dataclass(frozen=True, slots=True)
 class Followed:
@@ -58,7 +54,6 @@ def follow(
     rules: TradingRules,
     *,
     stake: float = 1.0,
-    reversal: Reversal = "same_open",
 ) -> list[Followed]:
     """Return the positions that a bot would have taken, by time and pair.
 
@@ -80,9 +75,7 @@ def follow(
     found = [
         position
         for pair, own in by_pair.items()
-        for position in _Follower(pair, SeenSignals(own, rules.clock_skew), past, stake, reversal).walk(
-            opens[pair]
-        )
+        for position in _Follower(pair, SeenSignals(own, rules.clock_skew), past, stake).walk(opens[pair])
     ]
     return sorted(found, key=lambda position: (position.opened_at, position.pair))
 
@@ -110,11 +103,9 @@ def targets_of(
 class _Follower:
     """One pair, bar by bar."""
 
-    def __init__(
-        self, pair: str, seen: SeenSignals, rules: TradingRules, stake: float, reversal: Reversal
-    ) -> None:
+    def __init__(self, pair: str, seen: SeenSignals, rules: TradingRules, stake: float) -> None:
         self._pair, self._seen, self._rules = pair, seen, rules
-        self._stake, self._reversal = stake, reversal
+        self._stake = stake
         self._held: tuple[Position, Followed] | None = None
         self._past: list[PastTrade] = []
         self._used: set[str] = set()
@@ -127,12 +118,6 @@ class _Follower:
             decision, published = self._decide(now)
             if decision.kind is DecisionKind.EXIT and self._held is not None:
                 yield self._left(*self._held, now, decision)
-                again, published = self._decide(now)
-                turns = (
-                    self._rules.can_short and again.side != decision.side and self._reversal == "same_open"
-                )
-                if turns and not is_last:
-                    self._enter(again, published, now)
                 row += 1
                 continue
             if not is_last:

@@ -10,7 +10,7 @@ from quantbus_contracts.policy import TradingRules
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.backtests.engine import Account, simulate
-from quantbus_research.backtests.following import Followed, Reversal, follow, targets_of
+from quantbus_research.backtests.following import Followed, follow, targets_of
 from quantbus_research.backtests.result import Backtest
 from quantbus_research.costs import FREE, CostModel
 
@@ -35,7 +35,6 @@ def replay(
     costs: CostModel = FREE,
     account: Account | None = None,
     stake: float = 1.0,
-    reversal: Reversal = "same_open",
 ) -> Replay:
     """Follow the signals of one strategy over the bars of ``panel`` (of ``timeframe``) and trade what comes of it.
 
@@ -57,7 +56,7 @@ def replay(
         pair: [moment.to_pydatetime() for moment in bars.xs(symbol, level=0).index.sort_values()]
         for pair, symbol in known.items()
     }
-    followed = follow(signals, opens, rules, stake=stake, reversal=reversal)
+    followed = follow(signals, opens, rules, stake=stake)
     times = pd.DatetimeIndex(bars.index.get_level_values(1).unique()).sort_values()
     targets = targets_of(followed, known, times)
     backtest = simulate(bars, targets, timeframe=timeframe, costs=costs, account=account)

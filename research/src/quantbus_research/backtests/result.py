@@ -47,6 +47,12 @@ class Backtest:
         """Return the whole account's worth at each bar's close."""
         return pd.Series(self.worth.sum(axis=0), index=self.market.times, name="equity")
 
+    @property
+    def sleeves(self) -> pd.DataFrame:
+        """Return the worth of each symbol's own capital, datetime by symbol; if shared, one column."""
+        names = list(self.market.symbols) if len(self.worth) == len(self.market.symbols) else ["account"]
+        return pd.DataFrame(self.worth.T, index=self.market.times, columns=names)
+
     @cached_property
     def units(self) -> Floats:
         """Units held at each bar's close (n_symbols, n_bars)."""

@@ -21,7 +21,6 @@ from quantbus_contracts.policy import (
 )
 from quantbus_contracts.schema import PublishedSignal, Revision, Signal
 from quantbus_research.backtests import Account, Followed, as_if_published, follow, replay, targets_of
-from quantbus_research.backtests.following import Reversal
 from quantbus_research.backtests.recall import SeenSignals
 from tests.unit.research.panels import BTC, MINUTE, START, make_panel
 
@@ -46,9 +45,9 @@ def says(minute: int, action: str, *, delay: float = 0.0, **more: Any) -> Publis
 
 
 def walked(
-    *signals: PublishedSignal, rules: TradingRules = LONG_AND_SHORT, reversal: Reversal = "same_open"
+    *signals: PublishedSignal, rules: TradingRules = LONG_AND_SHORT
 ) -> list[tuple[str, int, int | None]]:
-    found = follow(signals, {PAIR: OPENS}, rules, reversal=reversal)
+    found = follow(signals, {PAIR: OPENS}, rules)
     return [(one.side, minute_of(one.opened_at) or 0, minute_of(one.closed_at)) for one in found]
 
 
@@ -72,11 +71,11 @@ def test_an_exit_does_not_expire() -> None:
     assert walked(says(3, "enter_long"), says(7, "exit_long", delay=900)) == [("long", 4, 23)]
 
 
-def test_a_reversal_enters_the_opposite_at_the_same_open_or_a_bar_later() -> None:
+def test_a_reversal_enters_the_opposite_a_bar_after_it_has_ended_the_position() -> None:
     signals = says(3, "enter_long"), says(7, "enter_short")
-    assert walked(*signals) == [("long", 4, 8), ("short", 8, None)]
-    assert walked(*signals, reversal="next_bar") == [("long", 4, 8), ("short", 9, None)]
+    assert walked(*signals) == [("long", 4, 8), ("short", 9, None)]
     assert walked(*signals, rules=TradingRules()) == [("long", 4, 8)]
+    assert walked(*signals, rules=TradingRules(can_short=True, tolerance_bars=0)) == [("long", 4, 8)]
 
 
 def test_the_last_bar_opens_nothing() -> None:
@@ -220,21 +219,16 @@ def bar_by_bar(signals: list[PublishedSignal], rules: TradingRules) -> list[tupl
     past: list[PastTrade] = []
     found: list[tuple[str, int, int | None]] = []
     for number, now in enumerate(OPENS):
-        left: str | None = None
-        for _ in (0, 1):
-            decision = decide(seen.shown(now), held, now, rules, Circumstances(past=tuple(past)))
-            if decision.kind is DecisionKind.EXIT and held is not None:
-                found[-1] = (*found[-1][:2], number)
-                past.append(PastTrade(held.opened_at, now))
-                left, held = held.side, None
-                continue
-            may = left is None or (rules.can_short and decision.side != left)
-            if decision.kind is DecisionKind.ENTER and decision.side and may and number < len(OPENS) - 1:
-                published = seen.shown(now)
-                assert published is not None
-                held = Position(decision.side, now, published.signal_id, published.signal.ts)
-                found.append((decision.side, number, None))
-            break
+        decision = decide(seen.shown(now), held, now, rules, Circumstances(past=tuple(past)))
+        if decision.kind is DecisionKind.EXIT and held is not None:
+            found[-1] = (*found[-1][:2], number)
+            past.append(PastTrade(held.opened_at, now))
+            held = None
+        elif decision.kind is DecisionKind.ENTER and decision.side and number < len(OPENS) - 1:
+            published = seen.shown(now)
+            assert published is not None
+            held = Position(decision.side, now, published.signal_id, published.signal.ts)
+            found.append((decision.side, number, None))
     return found
 
 
