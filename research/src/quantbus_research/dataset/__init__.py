@@ -1,6 +1,7 @@
 """Dataset: panels from the bus, splits by time, and the table a model is fitted on."""
 
 from quantbus_research.dataset.guard import overlapping, refuse_overlap
+from quantbus_research.dataset.observations import with_observations
 from quantbus_research.dataset.panel import (
     FrameSource,
     has_unbroken_history,
@@ -40,4 +41,5 @@ __all__ = [
     "snapshot_id",
     "split_by_time",
     "walk_forward",
+    "with_observations",
 ]
