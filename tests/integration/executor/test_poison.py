@@ -1,7 +1,6 @@
 """Documents written past the validators: none is traded, none is in another pair's way, and each is told of."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,11 +57,10 @@ def settings_of(mongo: MongoSettings) -> ExecutorSettings:
 
 
 @pytest.fixture(autouse=True)
-def room_in_the_bar() -> Iterator[None]:
+def room_in_the_bar() -> None:
     """Begin early in a bar, so that all rows are about the same one."""
     while datetime.now(UTC).second > 45:
         time.sleep(0.1)
-    return
 
 
 def signal_of(pair: str, action: str = "enter_long") -> Signal:
@@ -126,7 +124,8 @@ def test_a_sweep_goes_past_poison_to_what_came_after_it(connection: Connection) 
     ]
     write_past_validators(connection, rows)
     after = publish(connection, GOOD)
-    sweeper, place, swept = SignalSweeper(connection), SweepPlace(now - timedelta(minutes=1)), []
+    sweeper, swept = SignalSweeper(connection), list[str]()
+    place: SweepPlace | None = SweepPlace(now - timedelta(minutes=1))
     began = time.monotonic()
     while place is not None:
         page = sweeper.page("test", ONE_MINUTE, place, limit=10)
