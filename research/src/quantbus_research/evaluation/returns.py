@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+_MONTHS = 12.5
+"""A year over the shortest span from which a yearly return is told."""
 _STILL = 1e-15
 """A spread of returns below this is rounding, not risk."""
 
@@ -39,11 +41,16 @@ def total_return(equity: Floats, capital: float) -> float:
 
 
 def annual_return(equity: Floats, capital: float, bars_per_year: float) -> float:
-    """Return the yearly growth (a fraction) that leads from the capital to the end; -1 if nothing is left."""
+    """Return the yearly growth (a fraction) that leads from the capital to the end; -1 if nothing is left.
+
+    NaN for less than a month: no year can be told from it.
+    """
     if not len(equity):
-        return 0.0
-    grown = float(equity[-1] / capital)
-    return float(grown ** (bars_per_year / len(equity)) - 1.0) if grown > 0 else -1.0
+        return float("nan")
+    grown, times = float(equity[-1] / capital), bars_per_year / len(equity)
+    if grown <= 0:
+        return -1.0
+    return float(grown**times - 1.0) if times <= _MONTHS else float("nan")
 
 
 def annual_volatility(returns: Floats, bars_per_year: float) -> float:

@@ -43,6 +43,12 @@ def test_a_year_of_hours_has_8760_bars() -> None:
     assert annual_return(np.array([0.0]), 100.0, 8760) == -1.0
 
 
+def test_no_year_is_told_from_less_than_a_month() -> None:
+    assert annual_return(np.full(720, 101.0), 100.0, 8760) == pytest.approx(1.01 ** (8760 / 720) - 1)
+    assert math.isnan(annual_return(np.full(600, 101.0), 100.0, 8760))
+    assert math.isnan(annual_return(np.array([]), 100.0, 8760))
+
+
 def test_ratios_agree_with_their_definitions() -> None:
     returns = np.array([0.01, -0.02, 0.03, 0.0])
     spread = math.sqrt(sum((x - 0.005) ** 2 for x in returns) / 3)
