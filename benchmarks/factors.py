@@ -1,4 +1,4 @@
-"""Measure factors beside pandas, TA-Lib and Qlib on the same bars; processor time, equal results asserted.
+"""Measure factors beside pandas, TA-Lib and Qlib on the same bars; processor time in user mode, equal results asserted.
 
 Example: ``python benchmarks/factors.py --bars 525600 --json``
 """

@@ -143,31 +143,48 @@ def _zeros(values: Floats) -> Floats:
     return np.zeros(values.shape)
 
 
+def _joined(older: Floats, newer: Floats, left: Floats, right: Floats, weight: float) -> Floats:
+    """Join sums of products of deviations whose blocks' means lie ``left`` and ``right`` apart."""
+    products = left * right
+    products *= weight
+    products += older
+    products += newer
+    return products
+
+
+def _mean_of(older: Floats, away: Floats, part: float) -> Floats:
+    mean = away * part
+    mean += older
+    return mean
+
+
 def _join_moments(older: State, newer: State, many: int, more: int) -> State:
-    away = newer[0] - older[0]
-    mean = older[0] + away * (more / (many + more))
-    return mean, older[1] + newer[1] + away * away * (many * more / (many + more))
+    part, away = more / (many + more), newer[0] - older[0]
+    return _mean_of(older[0], away, part), _joined(older[1], newer[1], away, away, many * part)
 
 
 def _join_co_moments(older: State, newer: State, many: int, more: int) -> State:
-    part, weight = more / (many + more), many * more / (many + more)
+    part = more / (many + more)
+    weight = many * part
     left, right = newer[0] - older[0], newer[1] - older[1]
     return (
-        older[0] + left * part,
-        older[1] + right * part,
-        older[2] + newer[2] + left * left * weight,
-        older[3] + newer[3] + right * right * weight,
-        older[4] + newer[4] + left * right * weight,
+        _mean_of(older[0], left, part),
+        _mean_of(older[1], right, part),
+        _joined(older[2], newer[2], left, left, weight),
+        _joined(older[3], newer[3], right, right, weight),
+        _joined(older[4], newer[4], left, right, weight),
     )
 
 
 def _join_trend(older: State, newer: State, many: int, more: int) -> State:
-    away, count = newer[0] - older[0], many + more
+    part, away = more / (many + more), newer[0] - older[0]
+    products = away * (many * more / 2)  # the middles of both blocks lie half of all bars apart
+    products += older[2]
+    products += newer[2]
     return (
-        older[0] + away * (more / count),
-        older[1] + newer[1] + away * away * (many * more / count),
-        # The middles of both blocks lie count / 2 bars apart.
-        older[2] + newer[2] + away * (many * more / 2),
+        _mean_of(older[0], away, part),
+        _joined(older[1], newer[1], away, away, many * part),
+        products,
     )
 
 
