@@ -1,6 +1,7 @@
 """Runs the compiled engine over a panel of bars and the targets decided on them."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from math import isfinite
 from typing import Any
 
@@ -108,9 +109,8 @@ def run(
     account: Account,
 ) -> Backtest:
     """Run the engine over arrays that are aligned already."""
-    kernels: Any = load(
-        "quantbus_research.backtests._kernels", extra="backtest", purpose="the backtest engine"
-    )
+    load("numba", extra="backtest", purpose="the backtest engine")
+    kernels: Any = import_module("quantbus_research.backtests._kernels")
     symbols, bars = price.shape
     fills = kernels.Fills(
         np.empty(price.size, np.int32), np.empty(price.size, np.int64), *np.empty((4, price.size))

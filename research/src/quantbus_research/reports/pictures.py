@@ -86,7 +86,7 @@ def _bars(axes: Any, values: Mapping[str, float], *, colour: str | None = None, 
     axes.bar(places, heights, color=colours, width=0.75)
     axes.axhline(0, color="#444444", linewidth=0.7)
     step = max(1, len(values) // 28)
-    slanted = sum(map(len, values)) > 70
+    slanted = len(values) > 8
     axes.set_xticks(
         places[::step],
         list(values)[::step],

@@ -1,10 +1,11 @@
 import math
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from quantbus_contracts.errors import ContractError
+from quantbus_contracts.errors import ConfigError, ContractError
 from quantbus_research.backtests import Account, buy_and_hold, simulate, simulate_long_flat
 from quantbus_research.costs import CostModel
 from tests.unit.research.panels import BTC, ETH, MINUTE, START, make_panel, make_series
@@ -161,6 +162,12 @@ def test_targets_out_of_range_or_of_unknown_labels_are_refused() -> None:
     both = pd.Series(0.7, index=two.index)
     with pytest.raises(ContractError, match=r"at most 1, found 1\.4"):
         simulate(two, both, timeframe=MINUTE, account=Account(shared=True))
+
+
+def test_a_missing_compiler_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ConfigError, match=r"install quantbus-research\[backtest\]"):
+        simulate_long_flat(five(), timeframe=MINUTE)
 
 
 def test_a_ruined_account_enters_nothing_any_more() -> None:
