@@ -10,8 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from quantbus_contracts.cli.reason_table import reasons_markdown
+from quantbus_contracts.cli.root import build
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.runtime.settings import MongoSettings
@@ -39,21 +41,15 @@ def command_lines() -> list[str]:
 
 @cache
 def help_of(*words: str) -> str:
-    done = subprocess.run(
-        [Path(sys.executable).parent / "quantbus", *words, "--help"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "200"},
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
+    shown = CliRunner().invoke(build(words), [*words, "--help"], env={"COLUMNS": "200"}, terminal_width=200)
+    assert shown.exit_code == 0, f"{' '.join(words)}: {shown.output}"
+    return shown.output
 
 
 @pytest.mark.parametrize("line", command_lines())
 def test_commands_and_their_options_exist(line: str) -> None:
     words = line.split()[1:]
-    depth = 1 if words[0] in ("demo", "up", "down", "logs", "settings") else 2
+    depth = 1 if words[0] in ("demo", "up", "down", "logs", "replay", "settings") else 2
     if words[:2] in (["paper-exchange", "accounts"], ["paper-exchange", "faults"], ["ingest", "universe"]):
         depth = 3
     shown = help_of(*words[:depth])
