@@ -13,7 +13,7 @@ from quantbus_contracts.schema import PublishedSignal, Signal
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.backtests import Account, Replay, as_if_published, replay
-from quantbus_research.costs import CostModel
+from quantbus_research.costs import CostModel, funding_by_bar
 from tests.integration.research.backtests_past import CAPITAL, FEE, STAKE, STRATEGY_ID, Bench, running_bench
 
 pytestmark = [pytest.mark.integration, pytest.mark.proof, pytest.mark.timeout(600)]
@@ -68,11 +68,19 @@ def both(
     signals: list[PublishedSignal],
     timeframe: Timeframe,
     rules: TradingRules,
+    *,
+    funding: dict[str, pd.Series] | None = None,
 ) -> tuple[Replay, pd.DataFrame]:
-    theirs = bench.backtest(signals, candles, timeframe.name)
+    theirs = bench.backtest(signals, candles, timeframe.name, funding=funding)
     symbols = {pair: Instrument.from_pair("BINANCE", pair).symbol for pair in candles}
     panel = pd.concat({symbols[pair]: frame for pair, frame in candles.items()}, names=["symbol", "datetime"])
     account = Account(capital=CAPITAL, shared=True, compounds=False)
+    charged = None
+    if funding:
+        rates = pd.concat(
+            {symbols[pair]: rate for pair, rate in funding.items()}, names=["symbol", "datetime"]
+        )
+        charged = funding_by_bar(rates, panel.index)
     ours = replay(
         signals,
         panel,
@@ -81,6 +89,7 @@ def both(
         costs=CostModel(fee_rate=FEE),
         account=account,
         stake=STAKE / CAPITAL,
+        funding=charged,
     )
     return ours, theirs
 
@@ -140,3 +149,25 @@ def test_every_entry_and_exit_is_freqtrades(
     ours, theirs = both(bench, candles, signals, bars, TradingRules(can_short=short))
     assert len(theirs) > 40
     assert_agreement(ours, theirs)
+
+
+def test_funding_is_freqtrades_but_for_what_falls_on_the_very_entry(bench: Bench, shared_data: Path) -> None:
+    pair, bars = "BTC/USDT:USDT", Timeframe.parse("1h")
+    candles = hours(shared_data, "BTC", perpetual=True, bars=1_200)
+    paid = pd.read_parquet(shared_data / "funding/BINANCE_BTCUSDT_FUNDING_PERP.parquet").set_index("ts")
+    rates = paid["funding_rate"].set_axis(pd.DatetimeIndex(paid.index).floor("1h"))
+    rates = rates[(rates.index >= candles.index[0]) & (rates.index <= candles.index[-1])]
+    signals = as_if_published(crossing(pair, candles, bars, short=True))
+    rules = TradingRules(can_short=True)
+    ours, theirs = both(bench, {pair: candles}, signals, bars, rules, funding={pair: rates})
+    trades = ours.backtest.trades
+    over = trades["closed_at"].notna()
+    assert trades["opened_at"].tolist() == theirs["opened_at"].tolist()
+    assert np.count_nonzero(theirs["funding_fees"]) > 20
+    # Freqtrade charges a payment at the very open of the entry as well; the venue charges what was held before it.
+    side = trades["side"].map({"long": 1.0, "short": -1.0})
+    at_entry = trades["opened_at"].map(rates).fillna(0.0) * trades["opened_at"].map(candles["open"])
+    expected = trades["profit"] / trades["units"] - side * at_entry
+    assert at_entry.ne(0).any()
+    found = theirs["profit_abs"] / theirs["amount"]
+    assert found[over].to_numpy() == pytest.approx(expected[over].to_numpy(), rel=1e-4, abs=1e-3)

@@ -35,6 +35,7 @@ def replay(
     costs: CostModel = FREE,
     account: Account | None = None,
     stake: float = 1.0,
+    funding: pd.Series | None = None,
 ) -> Replay:
     """Follow the signals of one strategy over the bars of ``panel`` (of ``timeframe``) and trade what comes of it.
 
@@ -59,5 +60,8 @@ def replay(
     followed = follow(signals, opens, rules, stake=stake)
     times = pd.DatetimeIndex(bars.index.get_level_values(1).unique()).sort_values()
     targets = targets_of(followed, known, times)
-    backtest = simulate(bars, targets, timeframe=timeframe, costs=costs, account=account)
+    charged = (
+        None if funding is None else funding[funding.index.get_level_values(0).isin(list(known.values()))]
+    )
+    backtest = simulate(bars, targets, timeframe=timeframe, costs=costs, account=account, funding=charged)
     return Replay(tuple(followed), targets, backtest)

@@ -157,6 +157,15 @@ def test_a_replay_trades_what_was_followed() -> None:
     assert trades["closed_at"].isna().tolist() == [False, True]
 
 
+def test_a_replay_pays_funding_on_what_it_follows_alone() -> None:
+    panel = make_panel(60)
+    funding = pd.Series(0.001, index=panel.index)
+    signals = [says(3, "enter_long"), says(7, "exit_long")]
+    found = replay(signals, panel, timeframe=MINUTE, rules=TradingRules(), funding=funding)
+    assert found.backtest.market.symbols == (BTC,)
+    assert (found.backtest.funding_paid[0] > 0).nonzero()[0].tolist() == [5, 6, 7, 8]
+
+
 def test_signals_without_bars_are_refused() -> None:
     with pytest.raises(ContractError, match="BINANCE:SOLUSDT"):
         replay(
