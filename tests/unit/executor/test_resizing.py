@@ -1,10 +1,12 @@
 """Weights: a position is brought to the share that its pair's newest signal asks for."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.ports import SignalSnapshot
 from quantbus_contracts.schema import Control, ControlKind, PublishedSignal
 from tests.unit.executor.rig import MINUTE, PAIR, SECOND, FakeTrade, Rig
 
@@ -173,6 +175,25 @@ def test_no_increase_is_made_without_the_bus(rig: Rig) -> None:
     rig.bus.down = True
     rig.loop()
     assert rig.changes == []
+
+
+def test_no_increase_is_made_while_something_newer_was_said_that_cannot_be_read(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weigh(rig, 0.3)
+    weigh(rig, 0.31)
+    answer = rig.bus.newest
+
+    def unreadable(*asked: Any, **bounds: Any) -> SignalSnapshot:
+        return replace(answer(*asked, **bounds), signals={}, unreadable=(PAIR,))
+
+    monkeypatch.setattr(rig.bus, "newest", unreadable)
+    rig.rate = 93.0  # what it is worth has left the band
+    rig.loop()
+    assert rig.changes == []
+    monkeypatch.undo()
+    rig.loop()
+    assert rig.changes == [pytest.approx(310.0 - 3 * 93.0)]
 
 
 def test_a_block_holds_an_increase_back_until_it_is_lifted(rig: Rig) -> None:

@@ -105,6 +105,8 @@ class Resizing:
     def _increase(
         self, trade: TradeRecord, published: PublishedSignal, stake: float, rate: float
     ) -> tuple[float, str] | None:
+        if trade.pair in self._feed.unreadable:
+            return None  # something newer was said of the pair, and nobody knows what
         refusal = Reason.BUS_DOWN if not self._feed.may_enter else None
         refusal = refusal or self._gate.refusal_to_increase(trade, published.signal_id, published.version)
         refusal = refusal or self._gate.claim(_wish(trade, published, stake, rate))
