@@ -1,12 +1,13 @@
 """What the bot does about signals, loop by loop."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 import pytest
 
-from quantbus_contracts.policy import TradingRules
+from quantbus_contracts.policy import Reason, TradingRules
 from quantbus_contracts.testing import make_execution
+from quantbus_executor.acting.attempts import Attempts
 from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, Rig
 
 
@@ -385,6 +386,23 @@ def test_nothing_is_marked_after_a_loop_without_an_answer(rig: Rig) -> None:
     rig.follower.on_loop(PAIRS)
     rig.bus.down = True
     rig.follower.on_loop(PAIRS)
+    marked = rig.follower.entries.mark(pd.DataFrame({"close": [1.0]}), PAIR)
+    assert marked["enter_long"].sum() == 0
+
+
+def test_nothing_is_marked_after_a_loop_that_could_not_look_at_freqtrades_trades(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.publish()
+    rig.clock.advance(SECOND)
+    rig.follower.on_loop(PAIRS)
+
+    def locked(now: datetime) -> list[tuple[str, Reason]]:
+        raise OSError("database is locked")
+
+    monkeypatch.setattr(Attempts, "review", lambda attempts, now: locked(now))
+    with pytest.raises(OSError, match="locked"):
+        rig.follower.on_loop(PAIRS)
     marked = rig.follower.entries.mark(pd.DataFrame({"close": [1.0]}), PAIR)
     assert marked["enter_long"].sum() == 0
 

@@ -62,9 +62,9 @@ class Entries:
 
     def withdraw(self) -> None:
         """Offer nothing any more, and name what kept Freqtrade from what it was offered."""
+        self._offers = {}  # first: a loop that fails at the rest must not go on with the offers of the last one
         for signal_id, reason in self._attempts.review(self._feed.now()):
             self._name(signal_id, reason)
-        self._offers = {}
 
     def heard(self, pair: str, reason: Reason) -> None:
         """Take note of what Freqtrade's log says about an entry that failed."""
