@@ -1,5 +1,7 @@
 """The stop price of a signal: held by Freqtrade's own stop, nearer only, and kept over restarts."""
 
+from datetime import timedelta
+
 import pytest
 
 from quantbus_contracts.policy import TradingRules
@@ -128,6 +130,20 @@ def test_what_never_trades_moves_no_stop(rig: Rig, origin: str) -> None:
     rig.loop()
     rig.loop()
     assert held(rig).stop_loss == pytest.approx(95.0)
+
+
+def test_a_row_that_is_there_before_its_bar_has_closed_moves_no_stop_until_then(rig: Rig) -> None:
+    rig.publish(stop_price=95.0)
+    rig.loop()
+    ts = rig.timeframe.floor(rig.clock.now())
+    early = timedelta(seconds=1.5)  # within what two clocks may differ by
+    rig.clock.advance(ts + MINUTE - early - rig.clock.now())
+    rig.publish(stop_price=98.0, ts=ts)
+    rig.loop(passes=timedelta(seconds=1))
+    rig.loop(passes=timedelta(seconds=0.4))
+    assert held(rig).stop_loss == pytest.approx(95.0)
+    rig.loop()
+    assert held(rig).stop_loss == pytest.approx(98.0)
 
 
 def test_under_a_halt_stops_stay_where_they_are(rig: Rig) -> None:

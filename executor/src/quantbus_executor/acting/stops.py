@@ -143,6 +143,7 @@ class Stops:
             and trades_here
             and (position.ts is None or signal.ts >= position.ts)
             and not is_future_stamped(published, self._rules)
+            and self._feed.now() >= signal.closes_at
             and self._surroundings.of(signal.pair).control is not ControlKind.HALT
         )
 
