@@ -13,7 +13,7 @@ from quantbus_executor.acting.columns import mark_entry
 from quantbus_executor.acting.gate import EntryGate
 from quantbus_executor.ledger.journal import Journal
 from quantbus_executor.session import Session
-from quantbus_executor.trades.positions import EXIT_KEY, Positions
+from quantbus_executor.trades.positions import ENTRY_KEY, EXIT_KEY, Positions
 from quantbus_executor.trades.tags import (
     entry_tag,
     exit_tag,
@@ -132,6 +132,16 @@ def test_an_exit_noted_by_another_version_stands_though_its_reason_is_not_known_
     trade = _trade()
     trade.custom_data[EXIT_KEY] = {"signal_id": "leave", "version": 1, "reason": "a_word_of_another_version"}
     assert Positions().of(trade).standing_exit == StandingExit("leave", 1, Reason.EXIT_SIGNAL)
+
+
+def test_notes_of_another_version_silence_no_loop_and_an_exit_among_them_stands() -> None:
+    trade = _trade()
+    trade.custom_data = {ENTRY_KEY: {"ts": "yesterday"}, EXIT_KEY: {"because": "of something"}}
+    position = Positions().of(trade)
+    assert position.ts is None
+    assert position.standing_exit == StandingExit("", 0, Reason.EXIT_SIGNAL)
+    trade.custom_data[ENTRY_KEY] = {"ts": "2026-01-01T00:00:00"}  # of which zone it does not say
+    assert Positions().of(trade).ts is None
 
 
 def test_a_new_trade_with_the_number_of_a_deleted_one_inherits_no_exit() -> None:

@@ -19,6 +19,7 @@ EXIT_KEY = "quantbus_exit"
 
 _TradeKey = tuple[int, datetime]
 """Number and opening time: SQLite gives the number of a deleted trade to the next one."""
+_NO_VERSION = 0
 
 
 class Positions:
@@ -94,14 +95,22 @@ def _key(trade: TradeRecord) -> _TradeKey:
 def _moment(kept: object, key: str) -> datetime | None:
     if not isinstance(kept, Mapping) or key not in kept:
         return None
-    return datetime.fromisoformat(str(kept[key]))
+    try:
+        moment = datetime.fromisoformat(str(kept[key]))
+    except ValueError:  # words of another version: as good as not known
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _exit_of(kept: object) -> StandingExit | None:
     if not isinstance(kept, Mapping):
         return None
+    # Whatever of it another version wrote differently: that the trade is to be left stands all the same.
     try:
         reason = Reason(kept["reason"])
-    except ValueError:  # a word of another version: the exit stands all the same
+    except (KeyError, ValueError):
         reason = Reason.EXIT_SIGNAL
-    return StandingExit(str(kept["signal_id"]), int(kept["version"]), reason)
+    version = kept.get("version")
+    return StandingExit(
+        str(kept.get("signal_id", "")), version if isinstance(version, int) else _NO_VERSION, reason
+    )
