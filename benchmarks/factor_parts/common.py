@@ -21,6 +21,10 @@ def _shift(values: Floats, bars: int) -> Floats:
     return np.concatenate([np.full(bars, np.nan), values[:-bars]])
 
 
+def _log1p(values: pd.Series) -> pd.Series:
+    return pd.Series(np.log1p(values), index=values.index)
+
+
 def _pandas_z(values: pd.Series, window: int) -> pd.Series:
     rolling = values.rolling(window)
     return (values - rolling.mean()) / rolling.std(ddof=0)
@@ -178,7 +182,7 @@ WAYS: dict[str, tuple[Callable[[Frame], pd.Series], Callable[[Arrays], Floats]]]
         lambda b: np.sqrt(np.maximum(talib.SMA(np.minimum(b["return"], 0) ** 2, 30), 0)),
     ),
     "volume_zscore_30": (
-        lambda b: _pandas_z(np.log1p(b["volume"]), 30),
+        lambda b: _pandas_z(_log1p(b["volume"]), 30),
         lambda b: _talib_z(np.log1p(b["volume"]), 30),
     ),
     "volume_balance_20": (
@@ -188,7 +192,7 @@ WAYS: dict[str, tuple[Callable[[Frame], pd.Series], Callable[[Arrays], Floats]]]
         lambda b: talib.SUM(np.sign(b["close"] - b["open"]) * b["volume"], 20) / talib.SUM(b["volume"], 20),
     ),
     "price_volume_correlation_30": (
-        lambda b: b["close"].rolling(30).corr(np.log1p(b["volume"])),
+        lambda b: b["close"].rolling(30).corr(_log1p(b["volume"])),
         lambda b: talib.CORREL(b["close"], np.log1p(b["volume"]), 30),
     ),
 }
