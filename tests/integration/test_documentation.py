@@ -80,7 +80,7 @@ def test_python_runs_as_it_stands(
     name: str, code: str, mongo_settings: MongoSettings, connection: Connection, tmp_path: Path
 ) -> None:
     assert mongo_settings.mongo_uri is not None
-    if name in ("reading.md", "qlib.md"):
+    if name in ("reading.md", "qlib.md", "research-backtests.md"):
         store_january(connection)
     environment = {
         **os.environ,
