@@ -123,8 +123,8 @@ class ClaimRegister:
         return bool(self._read("WHERE order_id = ? AND pair = ?", order_id, pair))
 
     def untold(self) -> list[Claim]:
-        """Return the claims of which something became that the ledger does not know yet."""
-        return self._read("WHERE told = 0 AND state IN ('placed', 'unfilled', 'released', 'unknown')")
+        """Return the claims of which the ledger does not know yet how they stand."""
+        return self._read("WHERE told = 0")
 
     def all(self) -> list[Claim]:
         """Return every claim, oldest first."""
@@ -147,10 +147,11 @@ class ClaimRegister:
             self._file.execute("BEGIN IMMEDIATE")
             try:
                 yield self._file
+                self._file.execute("COMMIT")
             except BaseException:
-                self._file.execute("ROLLBACK")
+                if self._file.in_transaction:  # a full disk may have ended it already
+                    self._file.execute("ROLLBACK")
                 raise
-            self._file.execute("COMMIT")
 
     def _identity(self) -> str:
         with self._writing() as file:
