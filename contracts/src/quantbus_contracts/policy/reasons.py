@@ -204,6 +204,11 @@ class Reason(StrEnum):
         "another bot held the account, or the bus could not say that this one does",
         "Let one bot trade an account; the bot's log names the other one.",
     )
+    NO_CLAIM = (
+        "no_claim",
+        "the bot's claims file could not be read or written, and nothing is ordered without a claim",
+        "Look in the bot's log what failed, and at the disk that the file is on.",
+    )
 
     # what restrained the pair for a while
     BLOCKED = (
@@ -305,6 +310,7 @@ RESTRAINTS = frozenset(
         Reason.FLIP_LIMIT,
         Reason.UNRESOLVED,
         Reason.NO_LEASE,
+        Reason.NO_CLAIM,
     }
 )
 """What a decision finds in the way and what may pass while the signal waits."""
