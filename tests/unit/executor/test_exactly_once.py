@@ -1,6 +1,5 @@
 """One order per signal, whatever the instant at which the process dies, and whatever the venue then says."""
 
-import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -105,7 +104,7 @@ def test_a_venue_that_never_says_leaves_the_signal_unknown_and_the_pair_blocked(
     published = rig.publish()
     rig.venue.dies_at = INSTANTS[2]
     rig.venue.down = True
-    rig.run(2)
+    rig.run(30)
     rig.clock.advance(timedelta(seconds=900))
     rig.run(12)
     assert rig.fate(published) == ("unknown", "unresolved")
@@ -218,8 +217,7 @@ def test_a_claims_file_that_cannot_be_written_lets_nothing_be_ordered(rig: Accou
     assert rig.register is not None
     rig.publish()
     rig.register._file.execute("PRAGMA query_only = 1")
-    with pytest.raises(sqlite3.OperationalError):  # the callback is guarded: Freqtrade is told no
-        rig.run(3)
+    rig.run(3)
     assert rig.entries() == []
     assert rig.venue is not None
     assert rig.venue.orders == []

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import cast
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.policy import PositionSide, Reason
@@ -18,6 +19,7 @@ from quantbus_executor.ledger.rows import accepted, entry_action, with_changes
 __all__ = ["ClaimKeeper"]
 
 logger = logging.getLogger(__name__)
+_UNUSABLE = cast("Reason | None", Reason.NO_CLAIM)
 
 
 class ClaimKeeper:
@@ -58,6 +60,7 @@ class ClaimKeeper:
                 journal.put(told)
             self._register.tell(claim)
 
+    @fails_to(_UNUSABLE)
     def refusal(self, signal_id: str, pair: str, *, version: int | None = None) -> Reason | None:
         """Return why no order may be sent for a signal now; ``version`` is given for an increase."""
         if self._lease is not None and not self._lease.is_held:
@@ -71,6 +74,7 @@ class ClaimKeeper:
             return Reason.ORDER_NOT_PLACED
         return None
 
+    @fails_to(_UNUSABLE)
     def claim(self, wish: Wish) -> Reason | None:
         """Claim an order, on the disk before this returns; return why it must not be sent, None if it may."""
         version = wish.version if wish.trade_id is not None else None
@@ -81,8 +85,7 @@ class ClaimKeeper:
 
     def is_open(self, signal_id: str) -> bool:
         """Tell whether it is not known yet if an order of this signal was placed."""
-        known = self._register.get(signal_id)
-        return known is not None and known.state is ClaimState.OPEN
+        return any(claim.wish.signal_id == signal_id for claim in self._register.in_state(ClaimState.OPEN))
 
     def may_try_again(self, signal_id: str) -> bool:
         """Tell whether it is sure that no order of this signal was ever placed."""
@@ -115,15 +118,18 @@ def _told(row: Execution, claim: Claim) -> Execution:
     """Return the row with what became of its signal's claim."""
     side: PositionSide = claim.wish.side
     fill_stands = row.state is ExecutionState.FILLED
-    if claim.state is ClaimState.UNKNOWN and not fill_stands:
+    unaccounted = claim.state is ClaimState.PLACED and claim.order_id is None  # a person looks after it
+    if (claim.state is ClaimState.UNKNOWN or unaccounted) and not fill_stands:
         return with_changes(row, {"state": ExecutionState.UNKNOWN, "reason": Reason.UNRESOLVED})
     if claim.wish.trade_id is not None or fill_stands:
         return row  # what an increase adds stands with its trade
     match claim.state:
+        case ClaimState.OPEN if row.state is ExecutionState.SEEN:  # the process died before it noted as much
+            return accepted(row, entry_action(side), claim.claimed_at)
         case ClaimState.PLACED if row.state in (ExecutionState.SEEN, ExecutionState.UNKNOWN):
             blank = with_changes(row, {"state": ExecutionState.SEEN})
             return accepted(blank, entry_action(side), claim.claimed_at)
-        case ClaimState.UNFILLED:
+        case ClaimState.UNFILLED if row.state is not ExecutionState.REJECTED:
             return with_changes(row, {"state": ExecutionState.REJECTED, "reason": Reason.ORDER_CANCELLED})
         case ClaimState.RELEASED if row.state in (ExecutionState.ACCEPTED, ExecutionState.UNKNOWN):
             if claim.attempts >= MOST_ATTEMPTS:

@@ -6,6 +6,7 @@ have an order that Freqtrade never heard of: Freqtrade commits a trade only afte
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,8 @@ from quantbus_executor.claims.claim import Claim, ClaimState
 from quantbus_executor.claims.inquiry import Inquiry
 from quantbus_executor.claims.register import ClaimRegister
 from quantbus_executor.claims.venue import Venue, VenueOrder
-from quantbus_executor.claims.verdict import Finding, verdict
+from quantbus_executor.claims.verdict import LOOK_BACK, Finding, verdict
+from quantbus_executor.guard import fails_to
 from quantbus_executor.trades.book import OrderRecord, TradeBook
 
 __all__ = ["Patience", "Resolver"]
@@ -24,7 +26,6 @@ logger = logging.getLogger(__name__)
 _IN_PROGRESS = timedelta(seconds=30)
 """A person's order comes through another thread: in a dry run, a claim may be without a trade for this long."""
 _ASK_AGAIN = timedelta(seconds=5)
-_LOOK_BACK = timedelta(seconds=120)
 _GLANCE = 0.05
 """A venue that answers at once is not kept for the next loop."""
 
@@ -36,7 +37,15 @@ class Patience:
     settle_after: timedelta = timedelta(seconds=20)
     """Until the venue is asked: an order that was on its way has arrived by then, or is refused as too old."""
     give_up_after: timedelta = timedelta(seconds=900)
-    """Until a venue that cannot say is not asked any more."""
+    """From the first question without an answer until the venue is not asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Questions about an attempt that brought no answer: the first and the last of them."""
+
+    first: datetime
+    last: datetime
 
 
 class Resolver:
@@ -57,19 +66,28 @@ class Resolver:
         self._venue = venue
         self._patience = patience or Patience()
         self._inquiry: Inquiry | None = None
-        self._ask_at: datetime | None = None
+        self._failures: dict[tuple[str, int], _Failure] = {}
 
     def resolve(self) -> None:
         """Settle what can be settled now."""
         now = self._clock.now()
-        for claim in self._register.in_state(ClaimState.OPEN):
-            placed = self._placed(claim)
-            if placed is not None:
-                self._register.settle(claim, ClaimState.PLACED, now, order_id=placed.order_id)
-            elif self._venue is None:
-                self._release_of_dry_run(claim, now)
-            else:
-                self._look(claim, self._venue, now)
+        in_doubt = self._register.in_state(ClaimState.OPEN)
+        if self._inquiry is not None and self._inquiry.claim not in in_doubt:
+            self._inquiry = None
+        attempts = {_attempt(claim) for claim in in_doubt}
+        self._failures = {name: failure for name, failure in self._failures.items() if name in attempts}
+        for claim in in_doubt:
+            self._resolve_one(claim, now)
+
+    @fails_to(None)  # one that cannot be settled must not keep the others waiting
+    def _resolve_one(self, claim: Claim, now: datetime) -> None:
+        placed = self._placed(claim)
+        if placed is not None:
+            self._register.settle(claim, ClaimState.PLACED, now, order_id=placed.order_id)
+        elif self._venue is None:
+            self._release_of_dry_run(claim, now)
+        else:
+            self._look(claim, self._venue, now)
 
     def _placed(self, claim: Claim) -> OrderRecord | None:
         """Return the order of the trade that carries a claim; None if none does."""
@@ -87,39 +105,54 @@ class Resolver:
             self._release(claim, now, "no trade of the dry run carries it")
 
     def _look(self, claim: Claim, venue: Venue, now: datetime) -> None:
-        """Take the next step in asking the venue about a claim."""
+        """Take the next step in asking the venue about a claim; the question on its way may be about another one."""
         if self._inquiry is None and self._is_time_to_ask(claim, now):
             if not venue.lists_orders():
                 self._give_up(claim, now, "the venue cannot be asked for the orders of a pair")
                 return
-            self._inquiry = Inquiry(venue, claim, claim.claimed_at - _LOOK_BACK)
+            since = min(claim.claimed_at, now) - LOOK_BACK
+            self._inquiry = Inquiry(venue, claim, since)
             self._inquiry.wait(_GLANCE)
         asked = self._inquiry
-        if asked is None or asked.claim.wish.key != claim.wish.key or not asked.is_over:
+        if asked is None or asked.claim != claim or not asked.is_over:
             return
         self._inquiry = None
-        if asked.claim != claim:
-            return  # it is another attempt than the one that was asked about
         try:
             orders = asked.orders()
         except VenueError as error:
-            self._ask_at = now + _ASK_AGAIN
-            logger.warning(
-                "%s: the venue does not say whether it has an order of signal %s; asking again: %s",
-                claim.wish.pair,
-                claim.wish.signal_id,
-                error,
-            )
-            if now - claim.claimed_at >= self._patience.give_up_after:
-                self._give_up(claim, now, f"the venue did not say: {error}")
+            self._ask_later(claim, now, f"the venue did not say: {error}")
             return
-        self._conclude(
-            claim, venue, [order for order in orders if self._is_strange(order, claim, venue)], now
-        )
+        if not self._is_concluded(claim, venue, orders, now):
+            self._ask_later(claim, now, "what the venue said could not be used, see the error above")
 
     def _is_time_to_ask(self, claim: Claim, now: datetime) -> bool:
-        settled = now - claim.claimed_at >= self._patience.settle_after
-        return settled and (self._ask_at is None or now >= self._ask_at)
+        if (
+            abs(now - claim.claimed_at) < self._patience.settle_after
+        ):  # the clock may have been set back since
+            return False
+        failure = self._failures.get(_attempt(claim))
+        return failure is None or not timedelta(0) <= now - failure.last < _ASK_AGAIN
+
+    def _ask_later(self, claim: Claim, now: datetime, why: str) -> None:
+        """Ask again after a while, and others meanwhile; give up where that has gone on for too long."""
+        former = self._failures.get(_attempt(claim))
+        since = former.first if former is not None else now
+        if now - since >= self._patience.give_up_after:
+            self._give_up(claim, now, why)
+            return
+        self._failures[_attempt(claim)] = _Failure(since, now)
+        logger.warning(
+            "%s: it is not known yet whether the venue has an order of signal %s; asking again: %s",
+            claim.wish.pair,
+            claim.wish.signal_id,
+            why,
+        )
+
+    @fails_to(False)
+    def _is_concluded(self, claim: Claim, venue: Venue, orders: Sequence[VenueOrder], now: datetime) -> bool:
+        strange = [order for order in orders if self._is_strange(order, claim, venue)]
+        self._conclude(claim, venue, strange, now)
+        return True
 
     def _is_strange(self, order: VenueOrder, claim: Claim, venue: Venue) -> bool:
         return not venue.knows(order.id, claim.wish.pair) and not self._register.has_order(
@@ -169,3 +202,7 @@ class Resolver:
             why,
         )
         self._register.settle(claim, ClaimState.UNKNOWN, now, note=why)
+
+
+def _attempt(claim: Claim) -> tuple[str, int]:
+    return claim.wish.key, claim.attempts
