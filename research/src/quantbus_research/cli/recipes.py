@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quantbus_research.settings import Recipe
     from quantbus_research.workflows import OnceReport
 
-__all__ = ["app"]
+__all__ = ["AsJson", "Overrides", "Pairs", "RecipeName", "app", "chosen_recipe", "parse_moment"]
 
 app = typer.Typer()
 
@@ -55,7 +55,7 @@ def run(
       quantbus research run demo --loop --metrics-port 9104
       quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
     """
-    chosen = _load(recipe, overrides, pairs)
+    chosen = chosen_recipe(recipe, overrides, pairs)
     if loop:
         if as_of is not None:
             raise ConfigError("expected --as-of with --once only; a loop lives in the present")
@@ -65,7 +65,7 @@ def run(
         if as_json:
             typer.echo(json.dumps({"strategy_id": chosen.strategy_id, "bars": evaluated}))
         return
-    report = _run_once(chosen, _parse_moment(as_of), retrain=retrain)
+    report = _run_once(chosen, parse_moment(as_of), retrain=retrain)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
@@ -108,7 +108,7 @@ def validate(
     Example:
       quantbus research validate my_recipe.toml
     """
-    chosen = _load(recipe, overrides, pairs)
+    chosen = chosen_recipe(recipe, overrides, pairs)
     if as_json:
         typer.echo(chosen.model_dump_json())
         return
@@ -121,7 +121,8 @@ def _factors() -> frozenset[str]:
     return frozenset(catalogue())
 
 
-def _load(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe":
+def chosen_recipe(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe":
+    """Return the recipe that the arguments of a command name."""
     from quantbus_research.settings import find_recipe, load_recipe
 
     chosen = list(overrides or [])
@@ -131,7 +132,8 @@ def _load(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe"
     return load_recipe(find_recipe(name), factors=_factors(), overrides=chosen)
 
 
-def _parse_moment(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
+    """Read ``--as-of``."""
     if text is None:
         return None
     try:

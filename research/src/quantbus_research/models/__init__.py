@@ -1,6 +1,20 @@
 """Models: fit, predict, and a text that says all of it."""
 
 from quantbus_research.models._base import Model
+from quantbus_research.models.calibration import Calibrated, IsotonicCurve, SigmoidCurve, curve_of
+from quantbus_research.models.families import FAMILIES, fit_model, read_model
 from quantbus_research.models.lightgbm_classifier import LightGBMClassifier
+from quantbus_research.models.linear_classifier import LinearClassifier
 
-__all__ = ["LightGBMClassifier", "Model"]
+__all__ = [
+    "FAMILIES",
+    "Calibrated",
+    "IsotonicCurve",
+    "LightGBMClassifier",
+    "LinearClassifier",
+    "Model",
+    "SigmoidCurve",
+    "curve_of",
+    "fit_model",
+    "read_model",
+]

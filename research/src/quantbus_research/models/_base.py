@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Model"]
+from quantbus_contracts.errors import ConfigError
+
+__all__ = ["Model", "require_both_outcomes"]
 
 
 class Model(Protocol):
@@ -34,3 +36,19 @@ class Model(Protocol):
     def describe(self) -> Mapping[str, str | int | float]:
         """Return what a person wants to know about it, ready for JSON."""
         ...
+
+
+def require_both_outcomes(labels: pd.Series) -> None:
+    """Refuse labels that teach nothing.
+
+    Raises
+    ------
+    ConfigError
+        If there are no rows, or not both 0.0 and 1.0 among them.
+    """
+    outcomes = sorted(labels.unique())
+    if outcomes != [0.0, 1.0]:
+        raise ConfigError(
+            f"expected rising and falling bars to learn from, found {len(labels)} rows "
+            f"with outcomes {outcomes!r}; give the model more or other history"
+        )

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantbus_contracts.errors import ArtefactError, ConfigError
+from quantbus_contracts.errors import ArtefactError
+from quantbus_research.models._base import require_both_outcomes
 from quantbus_research.settings import ModelSettings
 
 __all__ = ["LightGBMClassifier"]
@@ -33,12 +34,7 @@ class LightGBMClassifier:
         ConfigError
             If there are no rows, or only one of the two outcomes occurs in them.
         """
-        outcomes = sorted(labels.unique())
-        if outcomes != [0.0, 1.0]:
-            raise ConfigError(
-                f"expected rising and falling bars to learn from, found {len(labels)} rows "
-                f"with outcomes {outcomes!r}; give the model more or other history"
-            )
+        require_both_outcomes(labels)
         data = lgb.Dataset(
             features.to_numpy(np.float64),
             label=labels.to_numpy(np.float64),

@@ -1,7 +1,25 @@
-"""Registry: models on disk, each with a manifest that says how it came to be."""
+"""Registry: models on disk, each with papers that say how it came to be, and the stages they stand on."""
 
+from quantbus_research.registry.baseline import Baseline, Distribution
+from quantbus_research.registry.card import card_json, card_markdown, features_json
 from quantbus_research.registry.code_version import code_version
 from quantbus_research.registry.folder import ModelRegistry, sha256_of
 from quantbus_research.registry.manifest import DataSpan, Manifest, model_id_of
+from quantbus_research.registry.stages import Stage, StageBook, StageChange
 
-__all__ = ["DataSpan", "Manifest", "ModelRegistry", "code_version", "model_id_of", "sha256_of"]
+__all__ = [
+    "Baseline",
+    "DataSpan",
+    "Distribution",
+    "Manifest",
+    "ModelRegistry",
+    "Stage",
+    "StageBook",
+    "StageChange",
+    "card_json",
+    "card_markdown",
+    "code_version",
+    "features_json",
+    "model_id_of",
+    "sha256_of",
+]

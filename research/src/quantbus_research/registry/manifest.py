@@ -25,7 +25,7 @@ class DataSpan(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Stands beside the model's text; names its hash and everything needed to make it again."""
+    """Stands beside the model's text as ``model_info.json``; names its hash and all needed to make it again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +44,12 @@ class Manifest(BaseModel):
     metrics: Mapping[str, float | int | None]
     """Of a model fitted on the older part and judged on the newer; the stored one is fitted on both."""
     description: Mapping[str, str | int | float]
+    libraries: Mapping[str, str] = {}
+    """Version by name."""
+    limits: tuple[str, ...] = ()
+    """What the model is not good for, as far as is known."""
+    files: Mapping[str, str] = {}
+    """SHA-256 of each other file, by name."""
 
 
 def model_id_of(

@@ -2,6 +2,7 @@
 
 from quantbus_research.settings.process import WorkerSettings
 from quantbus_research.settings.recipe import (
+    GateSettings,
     LabelSettings,
     MarketSettings,
     ModelSettings,
@@ -12,6 +13,7 @@ from quantbus_research.settings.recipe import (
 from quantbus_research.settings.recipe_file import RecipeSource, find_recipe, load_recipe, shipped_recipes
 
 __all__ = [
+    "GateSettings",
     "LabelSettings",
     "MarketSettings",
     "ModelSettings",

@@ -23,6 +23,7 @@ from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 __all__ = [
     "DataSettings",
     "FactorSettings",
+    "GateSettings",
     "LabelSettings",
     "MarketSettings",
     "ModelSettings",
@@ -119,11 +120,19 @@ class LabelSettings(_Group):
     kind: Literal["direction"] = "direction"
     horizon_bars: Annotated[int, Field(ge=1, le=10_000)]
 
+    @property
+    def told(self) -> str:
+        """The label in words, as models remember it."""
+        return f"{self.kind}, {self.horizon_bars} bars"
+
 
 class ModelSettings(_Group):
-    """A small gradient-boosted classifier; the same data and settings give the same bits."""
+    """A small classifier, gradient-boosted or linear; the same data and settings give the same bits."""
 
-    kind: Literal["lightgbm"] = "lightgbm"
+    kind: Literal["lightgbm", "linear"] = "lightgbm"
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+    """How scores become probabilities, by a curve fitted on scores of bars that were not trained on."""
+    calibration_folds: Annotated[int, Field(ge=2, le=50)] = 5
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 7
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     rounds: Annotated[int, Field(ge=1, le=5_000)] = 80
@@ -180,6 +189,23 @@ class PublishSettings(_Group):
     """How long to wait for the bars of all pairs after bar close; at most 40 % of a bar, by default a minute."""
     catch_up_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
     """After downtime, evaluate so many missed bars as ``backfill``, which never trades; 0 skips them."""
+    stage: Literal["candidate", "staging", "production"] = "candidate"
+    """Whose model speaks: one trained as bars go by, or the one that `promote` has put on this stage."""
+
+
+class GateSettings(_Group):
+    """What a model has to show before it is promoted."""
+
+    cost_rate: Annotated[float, Field(ge=0, le=0.1)] = 0.001
+    """Share of a trade's value that fee, spread and slippage take each way."""
+    information_ratio_above: float = 0.0
+    """Out of sample, after costs, a year."""
+    consistency_above: Annotated[float, Field(ge=-1, lt=1)] = 0.6
+    """Correlation of what each factor is worth in training and in validation."""
+    overlap_at_least: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Share of top picks on which models of two periods agree."""
+    top_share: Annotated[float, Field(gt=0, le=0.5)] = 0.2
+    """Which part of the rows are top picks."""
 
 
 class Recipe(_Group):
@@ -194,6 +220,7 @@ class Recipe(_Group):
     model: ModelSettings
     policy: PolicySettings
     publish: PublishSettings = PublishSettings()
+    gates: GateSettings = GateSettings()
 
     @cached_property
     def config_hash(self) -> str:

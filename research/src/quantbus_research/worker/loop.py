@@ -13,6 +13,7 @@ from quantbus_research.worker.pulse import Pulse
 from quantbus_research.workflows import (
     Inference,
     Pause,
+    SawTheFuture,
     Session,
     Trained,
     infer,
@@ -151,12 +152,15 @@ class BarLoop:
 
     def _model_for(self, bar: datetime) -> Trained:
         end = training_end(self._session.recipe, bar)
-        if self._model is not None and self._model[0] == end:
+        follows_stage = self._session.recipe.publish.stage != "candidate"
+        if self._model is not None and self._model[0] == end and not follows_stage:
             return self._model[1]
         self._state = "training"
         trained = train(self._session, bar, retrain=self._retrain)
         self._retrain = False
-        self._model = (end, trained)
+        before, self._model = self._model, (end, trained)
+        if follows_stage and before is not None and before[1].manifest.model_id == trained.manifest.model_id:
+            return trained  # asked for at every bar, so that a promotion or rollback is heard at the next
         self._told_to_wait = False
         self._metrics.trainings.labels(outcome="reused" if trained.reused else "trained").inc()
         _log.info(
@@ -211,7 +215,7 @@ class BarLoop:
                 return
             try:
                 trained = train(session, missed)
-            except TooFewBars:
+            except (TooFewBars, SawTheFuture):
                 continue
             inference = infer(session, trained, missed, origin="backfill", declare=False)
             self._count(inference.report)

@@ -3,8 +3,19 @@
 from quantbus_research.workflows.convert import BarSource, convert, from_freqtrade
 from quantbus_research.workflows.infer import Inference, infer
 from quantbus_research.workflows.once import OnceReport, run_once
+from quantbus_research.workflows.predict import Prediction, predict
+from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
 from quantbus_research.workflows.session import Session, open_session
-from quantbus_research.workflows.train import Trained, train, training_end
+from quantbus_research.workflows.staged import SawTheFuture, staged
+from quantbus_research.workflows.train import (
+    Plan,
+    Trained,
+    narrowed,
+    rehearse,
+    train,
+    train_now,
+    training_end,
+)
 from quantbus_research.workflows.waiting import Pause, newest_bar, wait_for_bar
 
 __all__ = [
@@ -12,15 +23,27 @@ __all__ = [
     "Inference",
     "OnceReport",
     "Pause",
+    "Plan",
+    "Prediction",
+    "Promotion",
+    "Rollback",
+    "SawTheFuture",
     "Session",
     "Trained",
     "convert",
     "from_freqtrade",
     "infer",
+    "narrowed",
     "newest_bar",
     "open_session",
+    "predict",
+    "promote",
+    "rehearse",
+    "rollback",
     "run_once",
+    "staged",
     "train",
+    "train_now",
     "training_end",
     "wait_for_bar",
 ]

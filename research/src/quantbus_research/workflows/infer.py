@@ -28,7 +28,7 @@ from quantbus_research.settings import Recipe
 from quantbus_research.workflows.session import Session
 from quantbus_research.workflows.train import Trained
 
-__all__ = ["Inference", "infer", "views_of"]
+__all__ = ["Inference", "bars_to_load", "infer", "views_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def infer(session: Session, trained: Trained, bar: datetime, *, origin: Origin, 
     """
     recipe = session.recipe
     timeframe = recipe.market.bars
-    instruments, closed, bars = recipe.market.instruments, timeframe.close_of(bar), _bars_to_load(recipe)
+    instruments, closed, bars = recipe.market.instruments, timeframe.close_of(bar), bars_to_load(recipe)
     panel = load_panel(session.frames, instruments, timeframe, as_of=closed, bars=bars)
     asked = panel_query(instruments, timeframe, as_of=closed, bars=bars)
     views = views_of(panel, trained.model, recipe, bar, session.gaps)
@@ -95,7 +95,8 @@ def views_of(panel: pd.DataFrame, model: Model, recipe: Recipe, bar: datetime, g
     ]
 
 
-def _bars_to_load(recipe: Recipe) -> int:
+def bars_to_load(recipe: Recipe) -> int:
+    """Return how many bars of the calendar a bar's scores are computed from."""
     # Twice the look-back, so that a factor still has enough bars where a few of them are missing.
     return 2 * lookback_bars(recipe.factors.names) + (recipe.policy.calibration_bars or 1)
 

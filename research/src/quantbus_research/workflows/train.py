@@ -1,12 +1,16 @@
-"""Train: from candles to a stored model."""
+"""Train: from candles to a stored model, or to what would be stored."""
 
-import math
-from dataclasses import dataclass
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
+from math import isfinite
 
+import numpy as np
 import pandas as pd
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.market import MarketQuery
 from quantbus_research.dataset import (
     TrainingTable,
@@ -20,21 +24,49 @@ from quantbus_research.dataset import (
 )
 from quantbus_research.evaluation import area_under_curve, hit_rate, rank_correlation
 from quantbus_research.factors import select
-from quantbus_research.models import LightGBMClassifier, Model
-from quantbus_research.registry import DataSpan, Manifest, code_version, model_id_of, sha256_of
+from quantbus_research.models import Model, fit_model
+from quantbus_research.registry import (
+    Baseline,
+    DataSpan,
+    Manifest,
+    card_json,
+    card_markdown,
+    code_version,
+    features_json,
+    model_id_of,
+    sha256_of,
+)
 from quantbus_research.settings import Recipe
 from quantbus_research.workflows.session import Session
+from quantbus_research.workflows.staged import Trained, staged
 
-__all__ = ["Trained", "train", "training_end"]
+__all__ = [
+    "Plan",
+    "Trained",
+    "narrowed",
+    "plan",
+    "rehearse",
+    "train",
+    "train_now",
+    "training_end",
+    "validation_metrics",
+]
+
+_LIBRARIES = ("lightgbm", "numpy", "pandas", "scikit-learn")
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A model ready to predict, and whether it was there already."""
+class Plan:
+    """Which model the bars, the recipe and the code lead to."""
 
-    model: Model
-    manifest: Manifest
-    reused: bool
+    model_id: str
+    end: datetime
+    """No bar that closed later is looked at."""
+    span: DataSpan
+    factors: Mapping[str, str]
+    is_stored: bool
+    panel: pd.DataFrame
+    asked: MarketQuery
 
 
 def training_end(recipe: Recipe, bar: datetime) -> datetime:
@@ -49,15 +81,101 @@ def training_end(recipe: Recipe, bar: datetime) -> datetime:
     return datetime.fromtimestamp(closed // step * step, tz=bar.tzinfo)
 
 
+def narrowed(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
+    """Return the recipe with only some of its pairs.
+
+    Raises
+    ------
+    ConfigError
+        If one is not a pair of the recipe.
+    """
+    unknown = [pair for pair in pairs if pair not in recipe.market.pairs]
+    if unknown or not pairs:
+        raise ConfigError(
+            f"expected some of the recipe's pairs, {', '.join(recipe.market.pairs)}, found {', '.join(unknown)!r}"
+        )
+    kept = tuple(pair for pair in recipe.market.pairs if pair in pairs)
+    return _with(recipe, "market", pairs=kept)
+
+
 def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
-    """Return the model for ``bar``: the stored one of the same data, recipe and code, else a new one.
+    """Return the model for ``bar``.
+
+    That is the one on the stage which the recipe asks for; else the stored one of the same data, recipe and code; else
+    a new one.
 
     Raises
     ------
     TooFewBars
         If the bus holds less history than the recipe asks for.
+    ConfigError
+        If no model is on the stage, or the one that is cannot speak for this recipe and bar.
     ArtefactError
         If the stored model was tampered with.
+    """
+    recipe = session.recipe
+    if recipe.publish.stage != "candidate":
+        return staged(session, recipe.publish.stage, bar)
+    planned = plan(session, bar)
+    if not retrain and planned.is_stored:
+        return Trained(*session.registry.load(recipe.strategy_id, planned.model_id), reused=True)
+    kept = keep_panel(planned.panel, planned.asked, session.snapshots, now=session.clock.now())
+    table = build_table(kept, recipe, planned.end)
+    settings, timeframe = recipe.model, recipe.market.bars
+    model = fit_model(table.features, table.direction, table.known_at, settings, timeframe)
+    manifest = _manifest(session, planned, model, validation_metrics(table, recipe))
+    papers = _papers(manifest, model, table)
+    manifest = manifest.model_copy(update={"files": {name: sha256_of(text) for name, text in papers.items()}})
+    session.registry.save(model, manifest, papers)
+    return Trained(model, manifest, reused=False)
+
+
+def train_now(session: Session, as_of: datetime | None = None, *, retrain: bool) -> Trained:
+    """Train a candidate on what is on the bus now, or was at ``as_of``, whatever stage the recipe's signals come from.
+
+    Raises
+    ------
+    TooFewBars
+        If the bus holds less history than the recipe asks for.
+    """
+    return train(_as_candidate(session), _newest_bar(session, as_of), retrain=retrain)
+
+
+def rehearse(session: Session, as_of: datetime | None = None) -> tuple[Plan, dict[str, float | int | None]]:
+    """Say what `train_now` would train and how good it would be, without writing anything.
+
+    Raises
+    ------
+    TooFewBars
+        If the bus holds less history than the recipe asks for.
+    """
+    planned = plan(session, _newest_bar(session, as_of))
+    return planned, validation_metrics(
+        build_table(planned.panel, session.recipe, planned.end), session.recipe
+    )
+
+
+def _as_candidate(session: Session) -> Session:
+    return replace(session, recipe=_with(session.recipe, "publish", stage="candidate"))
+
+
+def _with(recipe: Recipe, group: str, **values: object) -> Recipe:
+    # Made anew, not copied: a copy would keep the hashes that were computed for the former values.
+    told = recipe.model_dump()
+    return Recipe.model_validate({**told, group: {**told[group], **values}})
+
+
+def _newest_bar(session: Session, as_of: datetime | None) -> datetime:
+    return session.recipe.market.bars.last_closed(as_of or session.clock.now())
+
+
+def plan(session: Session, bar: datetime) -> Plan:
+    """Say which model would be trained for ``bar``, on what, and whether it is stored; nothing is written.
+
+    Raises
+    ------
+    TooFewBars
+        If the bus holds less history than the recipe asks for.
     """
     recipe = session.recipe
     end = training_end(recipe, bar)
@@ -72,30 +190,10 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
         data=span,
         factors=signatures,
         code_version=code_version(),
-        library=version("lightgbm"),
+        library=version("lightgbm" if recipe.model.kind == "lightgbm" else "numpy"),
     )
-    if not retrain and session.registry.contains(recipe.strategy_id, model_id):
-        return Trained(*session.registry.load(recipe.strategy_id, model_id), reused=True)
-    kept = keep_panel(panel, asked, session.snapshots, now=session.clock.now())
-    table = build_table(kept, recipe, end)
-    model = LightGBMClassifier.fit(table.features, table.direction, recipe.model)
-    manifest = Manifest(
-        model_id=model_id,
-        strategy_id=recipe.strategy_id,
-        kind=model.kind,
-        model_sha256=sha256_of(model.to_text()),
-        trained_at=session.clock.now(),
-        code_version=code_version(),
-        training_hash=recipe.training_hash,
-        seed=recipe.model.seed,
-        data=span,
-        factors=signatures,
-        label=f"{recipe.label.kind}, {recipe.label.horizon_bars} bars",
-        metrics=validation_metrics(table, recipe),
-        description=model.describe(),
-    )
-    session.registry.save(model, manifest)
-    return Trained(model, manifest, reused=False)
+    is_stored = session.registry.contains(recipe.strategy_id, model_id)
+    return Plan(model_id, end, span, signatures, is_stored, panel, asked)
 
 
 def _span(panel: pd.DataFrame, asked: MarketQuery) -> DataSpan:
@@ -109,6 +207,59 @@ def _span(panel: pd.DataFrame, asked: MarketQuery) -> DataSpan:
     )
 
 
+def _manifest(
+    session: Session, planned: Plan, model: Model, metrics: Mapping[str, float | int | None]
+) -> Manifest:
+    recipe = session.recipe
+    return Manifest(
+        model_id=planned.model_id,
+        strategy_id=recipe.strategy_id,
+        kind=model.kind,
+        model_sha256=sha256_of(model.to_text()),
+        trained_at=session.clock.now(),
+        code_version=code_version(),
+        training_hash=recipe.training_hash,
+        seed=recipe.model.seed,
+        data=planned.span,
+        factors=planned.factors,
+        label=recipe.label.told,
+        metrics=metrics,
+        description=model.describe(),
+        libraries={"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        limits=_limits(recipe, metrics),
+    )
+
+
+def _papers(manifest: Manifest, model: Model, table: TrainingTable) -> dict[str, str]:
+    scores = 2.0 * model.predict(table.features) - 1.0
+    return {
+        "features.json": features_json(select(tuple(manifest.factors))),
+        "feature_baseline.json": Baseline.of(table.features, scores).model_dump_json(indent=1) + "\n",
+        "card.json": card_json(manifest),
+        "card.md": card_markdown(manifest),
+    }
+
+
+def _limits(recipe: Recipe, metrics: Mapping[str, float | int | None]) -> tuple[str, ...]:
+    """Say what the figures do not cover, and where they are bad."""
+    limits = [
+        f"It has seen {', '.join(recipe.market.pairs)} on {recipe.market.venue} at {recipe.market.timeframe}, "
+        "and nothing else.",
+        "The figures come from one stretch of time, before any cost of trading; `quantbus research promote` "
+        "judges it after costs.",
+    ]
+    if recipe.model.calibration == "none":
+        limits.append(
+            "Its probabilities are not calibrated: they rank bars, and are not to be read as frequencies."
+        )
+    auc, rows = metrics.get("auc"), metrics.get("rows_validation") or 0
+    if auc is None or auc < 0.52:
+        limits.append("On bars it had not seen it did hardly better than chance, or could not be judged.")
+    if rows < 1_000:
+        limits.append(f"It was judged on {rows} rows, which is few: the figures may be luck.")
+    return tuple(limits)
+
+
 def validation_metrics(table: TrainingTable, recipe: Recipe) -> dict[str, float | int | None]:
     """Fit on the older part, judge on the newer; None where a figure cannot be had."""
     split = split_by_time(
@@ -117,19 +268,26 @@ def validation_metrics(table: TrainingTable, recipe: Recipe) -> dict[str, float 
         validation_share=recipe.model.validation_share,
         embargo_bars=recipe.model.embargo_bars,
     )
-    counts = {"rows_train": int(split.train.sum()), "rows_validation": int(split.validation.sum())}
-    if table.direction[split.train].nunique() < 2:
-        return {**counts, "auc": None, "rank_ic": None, "hit_rate": None}
-    judged = LightGBMClassifier.fit(table.features[split.train], table.direction[split.train], recipe.model)
-    scores = 2.0 * judged.predict(table.features[split.validation]) - 1.0
-    returns = table.returns[split.validation].to_numpy()
+    train, validation = split.train, split.validation
+    counts = {"rows_train": int(train.sum()), "rows_validation": int(validation.sum())}
+    if table.direction[train].nunique() < 2:
+        return {**counts, "auc": None, "rank_ic": None, "hit_rate": None, "brier": None}
+    judged = fit_model(
+        table.features[train], table.direction[train], table.known_at[train], recipe.model, recipe.market.bars
+    )
+    said = judged.predict(table.features[validation])
+    came = table.direction[validation].to_numpy(np.float64)
+    returns = table.returns[validation].to_numpy(np.float64)
+    scores = 2.0 * said - 1.0
     figures = {
-        "auc": area_under_curve(scores, table.direction[split.validation].to_numpy()),
+        "auc": area_under_curve(scores, came),
         "rank_ic": rank_correlation(scores, returns),
         "hit_rate": hit_rate(scores, returns),
+        # Mean squared error of the probabilities: 0.25 is what a coin gets.
+        "brier": float(((said - came) ** 2).mean()) if len(came) else float("nan"),
     }
     return {**counts, **{name: _finite(value) for name, value in figures.items()}}
 
 
 def _finite(value: float) -> float | None:
-    return round(value, 6) if math.isfinite(value) else None
+    return round(value, 6) if isfinite(value) else None

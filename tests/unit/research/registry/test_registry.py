@@ -51,7 +51,7 @@ def registry(tmp_path: Path) -> ModelRegistry:
 def test_a_stored_model_comes_back_as_it_was(registry: ModelRegistry) -> None:
     model, manifest = make_model()
     folder = registry.save(model, manifest)
-    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", "model.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["model.txt", "model_info.json"]
     again, read = registry.load("demo", manifest.model_id)
     assert read == manifest
     assert again.to_text() == model.to_text()
@@ -65,7 +65,7 @@ def test_a_model_that_was_tampered_with_is_refused(registry: ModelRegistry) -> N
         registry.load("demo", manifest.model_id)
 
 
-@pytest.mark.parametrize("name", ["model.txt", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.txt", "model_info.json"])
 def test_a_missing_file_is_refused(registry: ModelRegistry, name: str) -> None:
     model, manifest = make_model()
     (registry.save(model, manifest) / name).unlink()
@@ -75,7 +75,7 @@ def test_a_missing_file_is_refused(registry: ModelRegistry, name: str) -> None:
 
 def test_a_manifest_that_was_cut_off_is_refused(registry: ModelRegistry) -> None:
     model, manifest = make_model()
-    path = registry.save(model, manifest) / "manifest.json"
+    path = registry.save(model, manifest) / "model_info.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(ArtefactError, match="cannot read the model"):
         registry.load("demo", manifest.model_id)
@@ -107,7 +107,7 @@ def test_a_save_that_fails_leaves_the_former_model(
 
 def test_a_manifest_is_plain_json_for_people(registry: ModelRegistry) -> None:
     model, manifest = make_model()
-    read = json.loads((registry.save(model, manifest) / "manifest.json").read_text())
+    read = json.loads((registry.save(model, manifest) / "model_info.json").read_text())
     assert read["data"]["bars"] == {"BINANCE:BTCUSDT": 1}
     assert read["metrics"]["rank_ic"] is None
 

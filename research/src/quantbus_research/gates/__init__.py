@@ -1,0 +1,26 @@
+"""Gates: what a model has to show before it is promoted; a refusal is a result with numbers."""
+
+from quantbus_research.gates._base import Figure, Gate, Trial, Verdict
+from quantbus_research.gates.consistency import CONSISTENCY, factor_ratios
+from quantbus_research.gates.information import INFORMATION, information_ratio
+from quantbus_research.gates.leaks import LEAKS, leaks_of
+from quantbus_research.gates.overlap import OVERLAP, shared_picks
+
+__all__ = [
+    "CONSISTENCY",
+    "GATES",
+    "INFORMATION",
+    "LEAKS",
+    "OVERLAP",
+    "Figure",
+    "Gate",
+    "Trial",
+    "Verdict",
+    "factor_ratios",
+    "information_ratio",
+    "leaks_of",
+    "shared_picks",
+]
+
+GATES = (LEAKS, INFORMATION, CONSISTENCY, OVERLAP)
+"""All of them; every one has to be passed."""
