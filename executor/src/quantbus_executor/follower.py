@@ -87,6 +87,7 @@ class SignalFollower:
         )
         self.entries, self.exits, self._judge = desk.entries, desk.exits, desk.judge
         self.leverage, self.resizing, self.stops = desk.leverage, desk.resizing, desk.stops
+        self.resting = desk.resting
         self._overheard = Overheard(self.entries.heard) if house is not None else None
         if self._overheard is not None:
             self._overheard.begin()

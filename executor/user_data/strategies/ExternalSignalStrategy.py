@@ -260,6 +260,12 @@ class ExternalSignalStrategy(IStrategy):  # type: ignore[misc]  # Freqtrade's cl
         """Check everything again; any error is a no."""
         return FOLLOWING.follower.entries.confirm(pair, entry_tag, side, rate, amount)
 
+    def check_entry_timeout(
+        self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: object
+    ) -> bool:
+        """Take back an entry that waits for its price once its signal would not be entered any more."""
+        return order.order_type != "market" and FOLLOWING.follower.resting.is_over(trade, order)
+
     def custom_exit(
         self,
         pair: str,

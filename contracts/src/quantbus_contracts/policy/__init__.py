@@ -21,6 +21,7 @@ from quantbus_contracts.policy.interval import (
     is_future_stamped,
     tolerance_end,
 )
+from quantbus_contracts.policy.origin import origin_refusal
 from quantbus_contracts.policy.overlooked import Fate, fate_of_overlooked
 from quantbus_contracts.policy.position import Position, StandingExit
 from quantbus_contracts.policy.reasons import LASTING, RESTRAINTS, Reason, final_reason
@@ -86,6 +87,7 @@ __all__ = [
     "is_future_stamped",
     "is_missed",
     "is_nearer_stop",
+    "origin_refusal",
     "requested_action",
     "resize",
     "risk_view",

@@ -13,6 +13,7 @@ from quantbus_contracts.policy.catch_up import CatchUp, is_missed
 from quantbus_contracts.policy.circumstances import UNRESTRAINED, Circumstances
 from quantbus_contracts.policy.entering import entry_obstacle
 from quantbus_contracts.policy.interval import entry_interval
+from quantbus_contracts.policy.origin import origin_refusal
 from quantbus_contracts.policy.position import Position
 from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.policy.rules import TradingRules
@@ -100,7 +101,7 @@ def _by_signal(
     if published is None:
         return Decision(DecisionKind.HOLD)
     wish = wish_of(published.signal, rules)
-    refusal = _origin_refusal(published, rules)
+    refusal = origin_refusal(published.signal, rules)
     if refusal is not None:
         return _held(published, refusal, wish.take, final=True)
     if position is None:
@@ -114,15 +115,6 @@ def _held(
     published: PublishedSignal, reason: Reason | None, side: PositionSide | None, *, final: bool
 ) -> Decision:
     return Decision(DecisionKind.HOLD, side, reason, published.signal_id, published.version, final)
-
-
-def _origin_refusal(published: PublishedSignal, rules: TradingRules) -> Reason | None:
-    match published.signal.origin:
-        case "backfill":
-            return Reason.ORIGIN_BACKFILL
-        case "replay" if not rules.accept_replay:
-            return Reason.ORIGIN_REPLAY
-    return None
 
 
 def _when_flat(

@@ -10,6 +10,7 @@ from datetime import datetime
 from quantbus_contracts.policy.catch_up import CatchUp, is_missed
 from quantbus_contracts.policy.circumstances import Circumstances
 from quantbus_contracts.policy.entering import entry_obstacle
+from quantbus_contracts.policy.origin import origin_refusal
 from quantbus_contracts.policy.position import Position
 from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.policy.rules import TradingRules
@@ -86,11 +87,9 @@ def _refusal(
     around: Circumstances,
 ) -> Reason | None:
     """Return what keeps a signal from changing a position in either direction."""
-    match published.signal.origin:
-        case "backfill":
-            return Reason.ORIGIN_BACKFILL
-        case "replay" if not rules.accept_replay:
-            return Reason.ORIGIN_REPLAY
+    origin = origin_refusal(published.signal, rules)
+    if origin is not None:
+        return origin
     if around.control is ControlKind.HALT:
         return Reason.HALTED
     if now < max(published.signal.closes_at, published.available_at):

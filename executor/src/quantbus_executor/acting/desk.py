@@ -12,6 +12,7 @@ from quantbus_executor.acting.gate import EntryGate
 from quantbus_executor.acting.judging import Judge
 from quantbus_executor.acting.leverage import Leverage
 from quantbus_executor.acting.resizing import Resizing
+from quantbus_executor.acting.resting import Resting
 from quantbus_executor.acting.stops import Stops
 from quantbus_executor.hearing.feed import SignalFeed
 from quantbus_executor.hearing.surroundings import Surroundings
@@ -29,6 +30,7 @@ class Desk:
     exits: Exits
     leverage: Leverage
     resizing: Resizing
+    resting: Resting
     stops: Stops
     judge: Judge
 
@@ -76,6 +78,7 @@ class Desk:
                 stops=stops,
                 rules=rules,
             ),
+            resting=Resting(feed=feed, journal=journal, surroundings=surroundings, rules=rules),
             stops=stops,
             judge=Judge(journal=journal, entries=entries, surroundings=surroundings, rules=rules),
         )

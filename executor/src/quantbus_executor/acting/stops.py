@@ -16,6 +16,7 @@ from quantbus_contracts.policy import (
     is_beyond_stop,
     is_future_stamped,
     is_nearer_stop,
+    origin_refusal,
     stop_distance,
     wish_of,
 )
@@ -135,12 +136,11 @@ class Stops:
 
     def _may_move(self, published: PublishedSignal, position: Position) -> bool:
         signal = published.signal
-        trades_here = signal.origin == "live" or (signal.origin == "replay" and self._rules.accept_replay)
         return (
             signal.stop_price is not None
             and position.signal_id is not None
             and wish_of(signal, self._rules).take == position.side
-            and trades_here
+            and origin_refusal(signal, self._rules) is None
             and (position.ts is None or signal.ts >= position.ts)
             and not is_future_stamped(published, self._rules)
             and self._feed.now() >= signal.closes_at
