@@ -119,6 +119,11 @@ DRY: list[tuple[dict[str, Any], str, Severity]] = [
         "resizing",
         WARNING,
     ),
+    (
+        {"max_entry_position_adjustment": 0, "external_signal": {"rules": {"drift_band": 0.05}}},
+        "resizing",
+        WARNING,
+    ),
     ({"order_types": {"stoploss_on_exchange": True}}, "stop-on-exchange", ERROR),
     ({"dry_run": None}, "dry-run", ERROR),
     (ACCOUNT, "keys", WARNING),

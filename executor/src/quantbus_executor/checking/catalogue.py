@@ -36,7 +36,7 @@ CATALOGUE: Mapping[str, str] = {
     "stoploss": "no stop of last resort, or one so tight that it decides",
     "trailing-stop": "a trailing stop that overrules signals",
     "signal-stops": "`use_custom_stoploss` off: the `stop_price` of signals is not obeyed",
-    "resizing": "`position_adjustment_enable` and `rules.drift_band` that contradict each other",
+    "resizing": "`position_adjustment_enable` or `max_entry_position_adjustment` against `rules.drift_band`",
     "stop-on-exchange": "a stop that exists in the bot only, or one that the exchange refuses",
     "cancel-on-exit": "stops taken off the exchange whenever the bot ends",
     # safety

@@ -95,7 +95,14 @@ def _adjusting(plan: BotPlan) -> Iterator[Finding]:
             "position_adjustment_enable is false, so positions do not follow changed weights although "
             "rules.drift_band says so: remove it from the config",
         )
-    elif band is None and adjusts is True:
+    most = plan.number("max_entry_position_adjustment")
+    if band is not None and most is not None and most >= 0:
+        yield warning(
+            "resizing",
+            f"max_entry_position_adjustment is {most:g}, so Freqtrade drops further increases without a word, and "
+            "their signals end as order_not_placed: remove it from the config",
+        )
+    if band is None and adjusts is True:
         yield note(
             "resizing",
             "position_adjustment_enable changes nothing while rules.drift_band is not set: set it, or remove the other",
