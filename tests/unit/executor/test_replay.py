@@ -189,6 +189,52 @@ def test_what_two_trades_of_one_signal_do_otherwise_has_a_name_or_none(
     assert kinds(plan, outcome("b", right, rows=rows), outcome("a", left, rows=rows)) == [kind]
 
 
+@pytest.mark.parametrize(
+    "right",
+    [
+        (trade(ENTRY, 5, 10, **BY), trade(ENTRY, 12, 14, **BY)),
+        (trade(ENTRY, 5, 10, **BY, side="short"),),
+        (trade(ENTRY, 5, 10, **BY, stake=10.0, profit=0.1),),
+    ],
+    ids=["entered twice", "on the other side", "with another stake"],
+)
+def test_what_no_price_explains_has_no_name(right: tuple[ReplayedTrade, ...]) -> None:
+    plan = plan_of(ENTRY, LEAVE)
+    once = outcome("a", trade(ENTRY, 5, 10, **BY))
+    assert kinds(plan, once, outcome("b", *right)) == [Kind.UNNAMED]
+    assert kinds(plan, outcome("b", *right), once) == [Kind.UNNAMED]
+
+
+def test_a_trade_without_a_row_in_the_ledger_has_no_name() -> None:
+    made = trade(ENTRY, 5, 10, **BY)
+    told = outcome("a", made, rows=[row(ENTRY, "filled"), row(LEAVE, "filled")])
+    untold = outcome("b", made, rows=[row(LEAVE, "filled")])
+    assert kinds(plan_of(ENTRY, LEAVE), told, untold) == [Kind.UNNAMED]
+
+
+def test_a_stake_that_was_resized_has_a_name_of_its_own() -> None:
+    plan = plan_of(ENTRY, LEAVE, rules={"drift_band": 0.1})
+    small = trade(ENTRY, 5, 10, **BY, stake=10.0, profit=0.1)
+    assert kinds(plan, outcome("a", trade(ENTRY, 5, 10, **BY)), outcome("b", small)) == [Kind.RESIZED]
+
+
+def test_a_trade_knows_too_much_if_only_a_later_revision_asked_for_it() -> None:
+    revised = as_published(
+        (make_signal(ts=at(3), action="exit_long"), at(4)),
+        (make_signal(ts=at(3), action="enter_long"), at(6)),
+        (make_signal(ts=at(3), action="exit_long"), at(9)),
+    )
+    known = {revised.signal_id: revised, LEAVE.signal_id: LEAVE}
+    assert leaks([trade(revised, 6)], known) == []
+    assert [leak.known_from for leak in leaks([trade(revised, 5)], known)] == [at(6)]
+    assert [leak.known_from for leak in leaks([trade(LEAVE, 10)], known)] == [None]
+    score = signal(3, 0, None, score=0.4)
+    by_score = {score.signal_id: score}
+    assert leaks([trade(score, 5)], by_score)
+    rules = ExecutorSettings.load(plan_of(rules={"score_entry": 0.3}).config, {}).rules
+    assert leaks([trade(score, 5)], by_score, rules=rules) == []
+
+
 def test_an_entry_that_only_one_run_made_is_named_by_what_stood_in_the_others_way() -> None:
     inside = signal(3, 110)  # its last open is over before it stands
     plan = plan_of(inside, ON_TIME, signal(12, pair=ETH), max_open_trades=1)

@@ -18,6 +18,8 @@ __all__ = ["Difference", "Kind", "compare", "unnamed"]
 _ACTED = (ExecutionState.ACCEPTED, ExecutionState.ORDERED, ExecutionState.FILLED)
 _WAITING = "waiting"
 _LIMITS = ("stake_below_minimum", "stake_invalid")
+_STAKES_ALIKE = 0.1
+"""Stakes of one decision may differ by this share: the venue's steps of amount, and wallets that prices made unlike."""
 
 
 class Kind(StrEnum):
@@ -43,6 +45,8 @@ class Kind(StrEnum):
     """The venue's least stake stood in the way in one of the runs; the simulated loop knows no venue."""
     CONSEQUENCE = "consequence"
     """The pair's positions were unlike at that moment, because of an earlier difference that has a name."""
+    RESIZED = "resized"
+    """A rule resizes positions by weight, which the simulated loop does not do: other stakes, other profits."""
     PRICE = "price"
     """Equal decisions at other prices: the open of a bar, a price inside it, an order book."""
     UNNAMED = "unnamed"
@@ -99,6 +103,11 @@ class _Comparison:
 
     def look_at(self, published: PublishedSignal) -> None:
         signal_id = published.signal_id
+        told = [f"entered {outcome.count_of(signal_id)} times" for outcome in (self._left, self._right)]
+        if max(outcome.count_of(signal_id) for outcome in (self._left, self._right)) > 1:
+            self._note(
+                Kind.UNNAMED, published.signal.pair, published.signal.closes_at, signal_id, told[0], told[1]
+            )
         entries = (self._left.entry_of(signal_id), self._right.entry_of(signal_id))
         if entries[0] is not None and entries[1] is not None:
             self._both_entered(published, entries[0], entries[1])
@@ -112,11 +121,21 @@ class _Comparison:
             theirs = self._right.entry_of(mine.signal_id or "")
             if mine.pair != pair or theirs is None or mine.profit is None or theirs.profit is None:
                 continue
-            if abs(mine.profit - theirs.profit) > 1e-9 * max(1.0, mine.stake):
+            if abs(mine.stake - theirs.stake) > _STAKES_ALIKE * max(mine.stake, theirs.stake):
+                kind = Kind.UNNAMED if self._plan.settings.rules.drift_band is None else Kind.RESIZED
+                stakes = [f"stake {trade.stake:.8g}" for trade in (mine, theirs)]
+                self._note(kind, pair, mine.opened_at, mine.signal_id, stakes[0], stakes[1])
+            elif abs(mine.profit - theirs.profit) > 1e-9 * max(1.0, mine.stake):
                 told = [f"{trade.open_rate:.8g} → {trade.close_rate or 0:.8g}" for trade in (mine, theirs)]
                 self._note(Kind.PRICE, pair, mine.opened_at, mine.signal_id, told[0], told[1])
 
     def _both_entered(self, published: PublishedSignal, mine: ReplayedTrade, theirs: ReplayedTrade) -> None:
+        rows = [outcome.rows.get(published.signal_id) for outcome in (self._left, self._right)]
+        if (rows[0] is None) != (rows[1] is None):
+            fates = [_fate(row) for row in rows]
+            self._note(Kind.UNNAMED, mine.pair, mine.opened_at, published.signal_id, fates[0], fates[1])
+        if mine.side != theirs.side:
+            self._note(Kind.UNNAMED, mine.pair, mine.opened_at, published.signal_id, mine.side, theirs.side)
         if self._bar.floor(mine.opened_at) != self._bar.floor(theirs.opened_at):
             kind = self._why_not_at_once(mine, theirs)
             self._note(kind, mine.pair, mine.opened_at, published.signal_id, _told(mine), _told(theirs))

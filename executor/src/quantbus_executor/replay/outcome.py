@@ -64,6 +64,10 @@ class Outcome:
         """Return the trade that a signal opened; None if it opened none."""
         return next((trade for trade in self.trades if trade.signal_id == signal_id), None)
 
+    def count_of(self, signal_id: str) -> int:
+        """Return how many trades a signal opened."""
+        return sum(trade.signal_id == signal_id for trade in self.trades)
+
     def held(self, pair: str, moment: datetime) -> ReplayedTrade | None:
         """Return the trade that was open in a pair just before ``moment``; None if it was flat."""
         for trade in self.trades:

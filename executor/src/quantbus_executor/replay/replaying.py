@@ -89,11 +89,11 @@ def _dry_run(
 
 def _report(plan: ReplayPlan, outcomes: list[Outcome], loop: timedelta) -> ReplayReport:
     signals = {published.signal_id: published for published in plan.every_signal}
-    skew = plan.settings.rules.clock_skew
+    rules = plan.settings.rules
     found = [
         f"{outcome.name}: {leak}"
         for outcome in outcomes
-        for leak in leaks(outcome.trades, signals, clock_skew=skew)
+        for leak in leaks(outcome.trades, signals, rules=rules, clock_skew=rules.clock_skew)
     ]
     comparisons = [
         Comparison(left.name, right.name, compare(plan, left, right, loop=loop))
