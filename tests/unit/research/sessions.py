@@ -126,7 +126,8 @@ def make_world(home: Path, *, bars: int, recipe: Recipe | None = None, total: in
     def frames(symbols: Sequence[str], timeframe: Timeframe, start: datetime, end: datetime) -> pd.DataFrame:
         store.last_open_time(symbols[0], timeframe)  # fails where the store is down
         times = world.panel.index.get_level_values(1)
-        inside = world.panel[(times >= start) & (times < end)]
+        asked = world.panel.index.get_level_values(0).isin(list(symbols))
+        inside = world.panel[asked & (times >= start) & (times < end)]
         return inside[[(symbol, timeframe.name, opened) in store.bars for symbol, opened in inside.index]]
 
     session = Session(
