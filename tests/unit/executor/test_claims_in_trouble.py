@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from quantbus_contracts.errors import VenueError
+from quantbus_contracts.policy import TradingRules
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_contracts.testing import FrozenClock
 from quantbus_executor.claims.claim import Claim, ClaimState, Wish
 from quantbus_executor.claims.register import ClaimRegister
 from quantbus_executor.cli import app
 from tests.unit.executor.account import AccountRig
-from tests.unit.executor.rig import PAIR, PAIRS, SECOND
+from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND
 
 OTHER = PAIRS[1]
 BEFORE_THE_ORDER = "after the claim, before the order"
@@ -218,3 +219,51 @@ def test_an_order_in_doubt_is_not_refused_because_the_signals_time_ends(rig: Acc
     rig.venue.down = False
     rig.run(20)
     assert rig.fate(published) == ("filled", None)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["account", "dry run"])
+def test_an_increase_that_surely_was_not_ordered_is_made_while_it_is_in_time(
+    tmp_path: Path, live: bool
+) -> None:
+    rig = AccountRig(tmp_path, live=live, rules=TradingRules(drift_band=0.02, tolerance_bars=5))
+    rig.publish(None, weight=0.3)
+    rig.run(2)
+    rig.clock.advance(MINUTE)
+    more = rig.publish(None, weight=0.5)
+    rig.places_orders = False
+    rig.run(1)
+    rig.places_orders = True
+    assert rig.fate(more)[0] == "accepted"
+    rig.start()
+    rig.run(60)
+    (trade,) = rig.book.trades
+    assert trade.stake_amount == pytest.approx(500.0)
+    assert rig.fate(more) == ("filled", "resized")
+
+
+def test_an_increase_that_is_never_ordered_is_given_up(tmp_path: Path) -> None:
+    rig = AccountRig(tmp_path, rules=TradingRules(drift_band=0.02, tolerance_bars=50, max_delay=60 * MINUTE))
+    rig.publish(None, weight=0.3)
+    rig.run(2)
+    rig.clock.advance(MINUTE)
+    more = rig.publish(None, weight=0.5, valid_until=rig.clock.now() + 60 * MINUTE)
+    rig.places_orders = False
+    rig.run(120)
+    assert rig.fate(more) == ("rejected", "order_not_placed")
+    assert len(rig.changes) == 0
+    assert rig.register is not None
+    claim = rig.register.get(f"{more.signal_id}:1")
+    assert claim is not None
+    assert claim.attempts == 3
+
+
+def test_a_clock_that_is_set_back_makes_no_lease_longer(tmp_path: Path) -> None:
+    rig = AccountRig(tmp_path)
+    rig.run(1)
+    rig.leases.down = True
+    rig.clock.advance(timedelta(hours=-1))
+    assert rig.claims is not None
+    assert rig.claims.detail()["lease_held"] is False
+    rig.leases.down = False
+    rig.run(1)
+    assert rig.claims.detail()["lease_held"] is True

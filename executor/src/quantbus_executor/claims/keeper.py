@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from quantbus_contracts.clock import Clock
-from quantbus_contracts.policy import PositionSide, Reason
+from quantbus_contracts.policy import Reason
 from quantbus_contracts.schema import Execution, ExecutionState
 from quantbus_executor.claims.claim import MOST_ATTEMPTS, Claim, ClaimState, Wish
 from quantbus_executor.claims.lease import AccountLease
@@ -116,22 +116,21 @@ class ClaimKeeper:
 
 def _told(row: Execution, claim: Claim) -> Execution:
     """Return the row with what became of its signal's claim."""
-    side: PositionSide = claim.wish.side
     fill_stands = row.state is ExecutionState.FILLED
     unaccounted = claim.state is ClaimState.PLACED and claim.order_id is None  # a person looks after it
     if (claim.state is ClaimState.UNKNOWN or unaccounted) and not fill_stands:
         return with_changes(row, {"state": ExecutionState.UNKNOWN, "reason": Reason.UNRESOLVED})
-    if claim.wish.trade_id is not None or fill_stands:
-        return row  # what an increase adds stands with its trade
+    increases = claim.wish.trade_id is not None
+    if fill_stands or (increases and row.version != claim.wish.version):
+        return row  # what an earlier revision added stands with its trade
     match claim.state:
         case ClaimState.OPEN if row.state is ExecutionState.SEEN:  # the process died before it noted as much
-            return accepted(row, entry_action(side), claim.claimed_at)
+            return _as_accepted(row, claim)
         case ClaimState.PLACED if row.state in (ExecutionState.SEEN, ExecutionState.UNKNOWN):
-            blank = with_changes(row, {"state": ExecutionState.SEEN})
-            return accepted(blank, entry_action(side), claim.claimed_at)
+            return _as_accepted(with_changes(row, {"state": ExecutionState.SEEN}), claim)
         case ClaimState.UNFILLED if row.state is not ExecutionState.REJECTED:
             return with_changes(row, {"state": ExecutionState.REJECTED, "reason": Reason.ORDER_CANCELLED})
-        case ClaimState.RELEASED if row.state in (ExecutionState.ACCEPTED, ExecutionState.UNKNOWN):
+        case ClaimState.RELEASED if row.state is ExecutionState.UNKNOWN or _is_accepted(row, claim):
             if claim.attempts >= MOST_ATTEMPTS:
                 return with_changes(
                     row, {"state": ExecutionState.REJECTED, "reason": Reason.ORDER_NOT_PLACED}
@@ -139,3 +138,15 @@ def _told(row: Execution, claim: Claim) -> Execution:
             return with_changes(row, {"state": ExecutionState.SEEN, "accepted_at": None, "reason": None})
         case _:
             return row
+
+
+def _as_accepted(row: Execution, claim: Claim) -> Execution:
+    action, trade_id = entry_action(claim.wish.side), claim.wish.trade_id
+    if trade_id is None:
+        return accepted(row, action, claim.claimed_at)
+    taken = accepted(row, action, claim.claimed_at, Reason.RESIZED)
+    return with_changes(taken, {"trade_id": trade_id})
+
+
+def _is_accepted(row: Execution, claim: Claim) -> bool:
+    return row.state is ExecutionState.ACCEPTED and row.side == entry_action(claim.wish.side)

@@ -33,7 +33,8 @@ class AccountLease:
             host=platform.node()[:128] or "unknown",
             seconds=30.0,
         )
-        self._held_until: datetime | None = None
+        self._held: tuple[datetime, datetime] | None = None
+        """Since when and until when; a clock that was set back to before it says nothing about it."""
         self._lost_to: str | None = None
 
     def begin(self) -> None:
@@ -59,11 +60,11 @@ class AccountLease:
     @property
     def is_held(self) -> bool:
         """Whether the account is ours for long enough to order something."""
-        return self._held_until is not None and self._clock.now() < self._held_until
+        return self._held is not None and self._held[0] <= self._clock.now() < self._held[1]
 
     def end(self) -> None:
         """Give the account up at once."""
-        self._held_until = None
+        self._held = None
         try:
             self._store.give_up(self._bid)
         except QuantbusError as error:
@@ -77,10 +78,10 @@ class AccountLease:
             logger.debug("the lease of account %s is not renewed: %s", self._bid.account, error)
             return None
         if lease.is_held_by(self._bid):
-            self._held_until = asked_at + timedelta(seconds=self._bid.seconds * (1 - _MARGIN))
+            self._held = (asked_at, asked_at + timedelta(seconds=self._bid.seconds * (1 - _MARGIN)))
             self._note_held()
         else:
-            self._held_until = None
+            self._held = None
             self._note_lost(lease)
         return lease
 

@@ -126,9 +126,8 @@ class Resolver:
             self._ask_later(claim, now, "what the venue said could not be used, see the error above")
 
     def _is_time_to_ask(self, claim: Claim, now: datetime) -> bool:
-        if (
-            abs(now - claim.claimed_at) < self._patience.settle_after
-        ):  # the clock may have been set back since
+        elapsed = abs(now - claim.claimed_at)  # the clock may have been set back since
+        if elapsed < self._patience.settle_after:
             return False
         failure = self._failures.get(_attempt(claim))
         return failure is None or not timedelta(0) <= now - failure.last < _ASK_AGAIN
