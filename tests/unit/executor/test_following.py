@@ -8,6 +8,7 @@ import pytest
 from quantbus_contracts.policy import Reason, TradingRules
 from quantbus_contracts.testing import make_execution
 from quantbus_executor.acting.attempts import Attempts
+from quantbus_executor.ledger.rows import seen
 from tests.unit.executor.rig import MINUTE, PAIR, PAIRS, SECOND, Rig
 
 
@@ -251,6 +252,18 @@ def test_a_newer_signal_ends_one_that_still_waited(rig: Rig) -> None:
     rig.loop()
     assert rig.fate(first) == ("superseded", "superseded")
     assert rig.entries() == [second.signal_id]
+
+
+def test_an_older_signal_that_waits_again_after_a_restart_ends_though_the_newest_was_traded(rig: Rig) -> None:
+    older = rig.publish("enter_short")
+    rig.clock.advance(MINUTE)
+    rig.publish()
+    rig.loop()
+    assert len(rig.entries()) == 1
+    again = seen(older, None, consumer_id="bot", now=rig.clock.now(), rules=rig.rules)
+    rig.journal.put(again)  # as a rebuilt reversal that was left half done
+    rig.loop()
+    assert rig.fate(older) == ("superseded", "superseded")
 
 
 def test_the_same_entry_while_in_position_waits_and_is_refused_when_its_time_is_over(rig: Rig) -> None:

@@ -43,11 +43,11 @@ class Judge:
         """Judge a signal against what is held of its pair, note it in the ledger, offer it where it may be entered."""
         around = self._surroundings.of(published.signal.pair, entering=position is None)
         decision = decide(published, position, now, self._rules, around)
+        self._overtake(published)
         former = self._journal.row(published.signal_id)
         if former is not None and is_acted_entry(former) and decision.kind is not DecisionKind.EXIT:
             return  # it has had its one entry: a later revision can only end it
         row = seen(published, former, consumer_id=self._journal.consumer_id, now=now, rules=self._rules)
-        self._overtake(published)
         self._journal.put(self._judged(row, published, decision), published.signal.ref_price)
 
     def _judged(self, row: Execution, published: PublishedSignal, decision: Decision) -> Execution:
