@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import QuantbusError
-from quantbus_contracts.ports import SignalReader
+from quantbus_contracts.ports import SignalReader, SignalSnapshot
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.timeframe import Timeframe
 
 __all__ = ["SignalFeed"]
 
 logger = logging.getLogger(__name__)
+_OFF_BY_LITTLE = timedelta(seconds=1)
+"""So much a slow answer takes; a clock that is off by no more costs nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,8 @@ class SignalFeed:
 
     def refresh(self, pairs: Sequence[str]) -> bool:
         """Ask the bus about ``pairs``; return whether it answered."""
-        # The row of a bar that is still open must not hide the row of the last closed one.
-        until = self.now() - self._timeframe.delta + self._clock_skew
         try:
-            snapshot = self._reader.newest(self._strategy_id, self._timeframe, pairs, until=until)
+            snapshot = self._ask(pairs)
         except QuantbusError as error:
             self._note_failure(error)
             return False
@@ -74,6 +74,19 @@ class SignalFeed:
             )
         )
         return True
+
+    def _ask(self, pairs: Sequence[str]) -> SignalSnapshot:
+        """Ask for what had closed by now; once more, with the database's clock, where ours turns out to be wrong."""
+        assumed = self.now()
+        snapshot = self._closed_by(assumed, pairs)
+        if abs(snapshot.now - assumed) <= max(self._clock_skew, _OFF_BY_LITTLE):
+            return snapshot
+        return self._closed_by(snapshot.now, pairs)
+
+    def _closed_by(self, moment: datetime, pairs: Sequence[str]) -> SignalSnapshot:
+        # The row of a bar that is still open must not hide the row of the last closed one.
+        until = moment - self._timeframe.delta + self._clock_skew
+        return self._reader.newest(self._strategy_id, self._timeframe, pairs, until=until)
 
     def newest(self, pair: str) -> PublishedSignal | None:
         """Return the pair's newest signal as last heard; None if there was none."""
