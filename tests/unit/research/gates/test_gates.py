@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from quantbus_research.factors import compute
 from quantbus_research.gates import (
@@ -22,7 +23,7 @@ from tests.unit.research.panels import BTC, ETH, MINUTE, START
 MINUTES_A_YEAR = 365 * 24 * 60
 
 
-def series(values: Sequence[float], symbol: str = BTC) -> pd.Series:
+def series(values: Sequence[float] | NDArray[np.float64], symbol: str = BTC) -> pd.Series:
     times = pd.date_range(START, periods=len(values), freq=MINUTE.delta)
     index = pd.MultiIndex.from_product([[symbol], times], names=["symbol", "datetime"])
     return pd.Series(values, index=index, dtype="float64")
