@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.policy import PositionSide, Reason, TradingRules
-from quantbus_contracts.schema import FINAL_STATES, Balance, Execution, Fill, Holding
+from quantbus_contracts.schema import FINAL_STATES, Balance, Execution, ExecutionState, Fill, Holding
 from quantbus_contracts.testing import FakeAccountBooks, make_execution
 from quantbus_executor.ledger.outbox import Outbox
 from quantbus_executor.ledger.reports import Reporter, Reports
@@ -284,6 +284,15 @@ def test_a_signal_that_a_newer_one_hid_is_superseded(bot: Bot) -> None:
     bot.loop(passes=11 * SECOND)
     assert bot.fate(hidden) == ("superseded", "superseded")
     assert bot.fate(newer)[0] == "refused"
+
+
+def test_a_revision_that_a_newer_signal_hid_ends_no_doubt_about_an_order(bot: Bot) -> None:
+    former = bot.publish(ts=bot.timeframe.last_closed(bot.clock.now()) - MINUTE)
+    bot.journal.put(make_execution(former.signal, state=ExecutionState.UNKNOWN, reason="unresolved"))
+    bot.publish("exit_long")
+    bot.publish(ts=former.signal.ts, score=0.9)
+    bot.loop(passes=11 * SECOND)
+    assert bot.fate(former) == ("unknown", "unresolved")
 
 
 def test_what_came_while_the_bot_was_away_ends_as_never_seen_in_time(bot: Bot) -> None:

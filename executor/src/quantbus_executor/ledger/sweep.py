@@ -25,8 +25,13 @@ _PLACE = "sweep"
 _EVERY = timedelta(seconds=10)
 _READ_AGAIN = timedelta(seconds=60)
 _PAGE = 500
-_ACTED = (ExecutionState.ACCEPTED, ExecutionState.ORDERED, ExecutionState.FILLED)
-"""What an earlier revision caused is done, or being done: one that newer signals hide changes nothing about it."""
+_ACTED = (
+    ExecutionState.ACCEPTED,
+    ExecutionState.ORDERED,
+    ExecutionState.FILLED,
+    ExecutionState.UNKNOWN,
+)
+"""What an earlier revision caused is done, being done or in doubt: a hidden one changes nothing about it."""
 
 
 class Sweep:
