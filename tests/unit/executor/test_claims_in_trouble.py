@@ -267,3 +267,11 @@ def test_a_clock_that_is_set_back_makes_no_lease_longer(tmp_path: Path) -> None:
     rig.leases.down = False
     rig.run(1)
     assert rig.claims.detail()["lease_held"] is True
+
+
+def test_a_dry_run_whose_clock_is_set_back_holds_no_pair_up_for_as_long(tmp_path: Path) -> None:
+    rig = AccountRig(tmp_path, live=False)
+    claimed(rig, PAIR, "a" * 32)
+    rig.clock.advance(timedelta(hours=-3))
+    rig.run(1)
+    assert state_of(rig, "a" * 32) is ClaimState.RELEASED

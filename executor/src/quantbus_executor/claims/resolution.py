@@ -101,7 +101,7 @@ class Resolver:
         return orders[0] if orders else None
 
     def _release_of_dry_run(self, claim: Claim, now: datetime) -> None:
-        if claim.process != self._register.process or now - claim.claimed_at >= _IN_PROGRESS:
+        if claim.process != self._register.process or abs(now - claim.claimed_at) >= _IN_PROGRESS:
             self._release(claim, now, "no trade of the dry run carries it")
 
     def _look(self, claim: Claim, venue: Venue, now: datetime) -> None:
