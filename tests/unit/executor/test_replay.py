@@ -18,6 +18,7 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_executor.backtest.causality import leaks
 from quantbus_executor.replay.backtested import outcome_of_backtest
 from quantbus_executor.replay.differences import Difference, Kind, compare
+from quantbus_executor.replay.dry_run import _shift_for
 from quantbus_executor.replay.loading import config_of
 from quantbus_executor.replay.outcome import Outcome, ReplayedTrade
 from quantbus_executor.replay.plan import ReplayPlan
@@ -281,6 +282,15 @@ def test_rows_are_compared_as_well() -> None:
     assert kinds(plan, fine, outcome("b")) == [Kind.UNNAMED]
 
 
+def test_that_a_signal_came_inside_a_bar_names_no_refusal_for_what_it_says() -> None:
+    low = signal(3, 20, None, score=0.1)
+    plan = plan_of(low)
+    refused = [outcome("a", rows=[row(low, "refused", why)]) for why in ("below_threshold", "spot_short")]
+    assert kinds(plan, *refused) == [Kind.UNNAMED]
+    late = [outcome("a", rows=[row(low, "refused", why)]) for why in ("stale", "expired")]
+    assert kinds(plan, *late) == [Kind.INTRA_BAR]
+
+
 def test_a_report_fails_on_what_has_no_name_and_on_a_leak(tmp_path: Path) -> None:
     named = Difference(Kind.INTRA_BAR, BTC, NOON, None, "a", "b")
     unnamed = replace(named, kind=Kind.UNNAMED)
@@ -301,7 +311,7 @@ def test_a_past_moves_by_whole_bars_and_what_came_of_it_moves_back() -> None:
         (make_signal(ts=at(3), action="exit_long"), at(4.5)),
     )
     history = as_published((make_signal(ts=at(5), origin="backfill"), at(20)))
-    shift = Shift(timedelta(days=2), [published, history])
+    shift = Shift(timedelta(days=2), [published, history], "test-1")
     first, second, third = shift.publications()
     assert [item.at - timedelta(days=2) for item in (first, second, third)] == [at(4), at(4.5), at(20)]
     assert (first.signal.ts, first.signal.valid_until) == (at(3) + shift.by, at(9) + shift.by)
@@ -371,3 +381,26 @@ def test_a_replay_takes_the_bots_config_and_the_strategys_pairs() -> None:
     assert config_of({}, strategy, [ETH])["timeframe"] == "1h"
     with pytest.raises(ConfigError, match="that the strategy declares, found XRP/USDT"):
         config_of(CONFIG, strategy, ["XRP/USDT"])
+
+
+def test_each_replay_is_a_strategy_of_its_own_so_that_none_enters_upon_what_another_left() -> None:
+    plan, strategy = (
+        plan_of(signal(3)),
+        Strategy(strategy_id="s" * 64, venue="BINANCE", timeframe="1m", pairs=(BTC, ETH)),
+    )
+    frames = {pair: pd.concat([_before(frame), frame]) for pair, frame in plan.candles.items()}
+    long_plan = replace(plan, candles=frames)
+    first, again = (_shift_for(long_plan, strategy, at(minutes)) for minutes in (1_000, 1_001))
+    assert first.strategy_id != again.strategy_id
+    assert len(first.strategy_id) <= 64
+    (one,), (other,) = first.publications(), again.publications()
+    assert one.signal.strategy_id == first.strategy_id
+    row_of_other = make_execution(other.signal)
+    assert first.row_back(row_of_other) is None
+    back = again.row_back(row_of_other)
+    assert back is not None
+    assert (back.signal_id, back.strategy_id) == (signal(3).signal_id, signal(3).signal.strategy_id)
+
+
+def _before(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(date=frame["date"] - 31 * MINUTE)

@@ -219,12 +219,16 @@ class _Comparison:
         if any(fate.endswith(_LIMITS) for fate in (mine, theirs)):
             return Kind.VENUE_LIMIT
         acted = [fate.startswith("acted") for fate in (mine, theirs)]
-        if self._moves_inside(published) and not any(acted):
+        words = {word for fate in (mine, theirs) for word in fate.split()}
+        says_the_same = (
+            published.history or not words & _OF_CONTENT
+        )  # when one looks changes nothing about it
+        if self._moves_inside(published) and not any(acted) and says_the_same:
             return Kind.INTRA_BAR
         over = entry_interval(published, self._plan.settings.rules).end
         if _WAITING in (mine, theirs) and over >= self._plan.end - 2 * self._bar.delta:
             return Kind.END_OF_RANGE
-        if any(word in _FREQTRADES_OWN for fate in (mine, theirs) for word in fate.split()):
+        if words & _FREQTRADES_OWN:
             return Kind.FREQTRADE_REFUSAL
         return self._unless_parted(pair, begin)
 
@@ -318,6 +322,14 @@ _FREQTRADES_OWN = frozenset(
         *("out_of_whitelist", "open_order", "order_not_placed", "order_cancelled", "protections"),
     }
 )
+
+_OF_CONTENT = frozenset(
+    {
+        *("below_threshold", "below_fuse", "no_confidence", "spot_short", "future_stamped"),
+        *("origin_backfill", "origin_replay", "stake_invalid"),
+    }
+)
+"""Refusals for what a revision says, at whatever moment it is looked at."""
 
 
 def _fate(row: Execution | None) -> str:

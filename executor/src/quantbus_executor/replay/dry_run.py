@@ -34,6 +34,8 @@ __all__ = ["DryRunPlace", "dry_run"]
 _SUFFIX = "_replay"
 _LEAD = timedelta(seconds=150)
 """From now to the first bar in which may be traded: the exchange and the bot have to start before it."""
+_ROOM_FOR_NAME = 48
+"""Letters of a strategy's name that leave room for the time of the replay."""
 _BARS_BEHIND = 5
 _ENOUGH_BARS = 20
 _OURS = {"mongo_uri", "strategy_id", "consumer_id", "timeframe", "query_timeout_ms", "rules", "restraints"}
@@ -87,7 +89,7 @@ def dry_run(
     CommandFailed
         If a process ends early, or the bot is not up in time.
     """
-    shift = Shift(_shift_for(plan, clock.now()), plan.every_signal)
+    shift = _shift_for(plan, strategy, clock.now())
     place.folder.mkdir(parents=True, exist_ok=True)
     environment = place.replay_environment
     run_command("quantbus", ["bus", "init"], environment, place.folder / "bus.log")
@@ -96,7 +98,7 @@ def dry_run(
         paper_venue(plan, place.folder, environment, shift=shift.by, now=clock.now()) as venue,
     ):
         database = place.folder / "trades.sqlite"
-        config = _write_config(plan, place, venue, database, fee)
+        config = _write_config(plan, place, venue, database, fee, shift.strategy_id)
         log = place.folder / "freqtrade.log"
         arguments = ["trade", "--userdir", str(place.userdir), "--config", str(config)]
         begin = plan.start + shift.by
@@ -116,8 +118,11 @@ def dry_run(
         return _outcome(plan, shift, connection, database, consumer)
 
 
-def _shift_for(plan: ReplayPlan, now: datetime) -> timedelta:
-    """Return by how much to move the past, in whole bars, so that it begins soon."""
+def _shift_for(plan: ReplayPlan, strategy: Strategy, now: datetime) -> Shift:
+    """Return how to move the past, in whole bars, so that it begins soon.
+
+    It is another strategy each time: what an earlier replay left in the databases may still be in time.
+    """
     lead_bars = -(-_LEAD // plan.timeframe.delta) + 1
     needed = max(lead_bars + _BARS_BEHIND, _ENOUGH_BARS)
     for pair, frame in plan.candles.items():
@@ -126,10 +131,14 @@ def _shift_for(plan: ReplayPlan, now: datetime) -> timedelta:
             raise ConfigError(
                 f"{pair}: expected {needed} bars before --from for the bot to start on, found {found}"
             )
-    return plan.timeframe.floor(now + _LEAD) + plan.timeframe.delta - plan.start
+    by = plan.timeframe.floor(now + _LEAD) + plan.timeframe.delta - plan.start
+    name = f"{strategy.strategy_id[:_ROOM_FOR_NAME]}-{now:%Y%m%dT%H%M%S}"
+    return Shift(by, plan.every_signal, name)
 
 
-def _write_config(plan: ReplayPlan, place: DryRunPlace, venue: str, database: Path, fee: float) -> Path:
+def _write_config(
+    plan: ReplayPlan, place: DryRunPlace, venue: str, database: Path, fee: float, strategy_id: str
+) -> Path:
     config = tailored_config(
         plan.config,
         Tailoring(
@@ -140,6 +149,7 @@ def _write_config(plan: ReplayPlan, place: DryRunPlace, venue: str, database: Pa
         ),
     )
     block = {name: value for name, value in config[BLOCK].items() if name in _OURS}
+    block["strategy_id"] = strategy_id
     block["rules"] = {**block.get("rules", {}), "replay_database": True}
     config |= {BLOCK: block, "fee": fee, "api_server": {**config.get("api_server", {}), "enabled": False}}
     path = place.folder / "config.json"
@@ -156,7 +166,7 @@ def _is_up(connection: Connection, consumer: str, since: datetime) -> bool:
 
 
 def _publish(shift: Shift, bus: SignalBus, strategy: Strategy, clock: Clock) -> None:
-    bus.declare(strategy)
+    bus.declare(strategy.model_copy(update={"strategy_id": shift.strategy_id}))
     for publication in shift.publications():
         _wait_until(publication.at, clock)
         report = bus.publish([publication.signal])

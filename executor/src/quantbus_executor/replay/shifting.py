@@ -27,17 +27,19 @@ class Publication:
 
 
 class Shift:
-    """Moves by ``by``, a whole number of bars, and knows which signal became which."""
+    """Moves by ``by``, a whole number of bars, to strategy ``strategy_id``, and knows which signal became which."""
 
-    def __init__(self, by: timedelta, signals: Iterable[PublishedSignal]) -> None:
+    def __init__(self, by: timedelta, signals: Iterable[PublishedSignal], strategy_id: str) -> None:
         """Know the signals that will be moved."""
         self.by = by
+        self.strategy_id = strategy_id
         self._signals = list(signals)
+        self._former_strategy = next((item.signal.strategy_id for item in self._signals), strategy_id)
         self._former = {self.moved(item.signal).signal_id: item.signal_id for item in self._signals}
 
     def moved(self, signal: Signal) -> Signal:
         """Return a signal as a replay publishes it; a row of a backfill stays one, so that it does not trade."""
-        changes: dict[str, Any] = {"ts": signal.ts + self.by}
+        changes: dict[str, Any] = {"ts": signal.ts + self.by, "strategy_id": self.strategy_id}
         if signal.valid_until is not None:
             changes["valid_until"] = signal.valid_until + self.by
         if signal.origin == "live":
@@ -59,7 +61,7 @@ class Shift:
         if former is None:
             return None
         moments = {name: value - self.by for name in _MOMENTS if (value := getattr(row, name)) is not None}
-        return row.model_copy(update={**moments, "signal_id": former})
+        return row.model_copy(update={**moments, "signal_id": former, "strategy_id": self._former_strategy})
 
     def trade_back(self, trade: Mapping[str, Any], until: datetime) -> ReplayedTrade | None:
         """Return a row of Freqtrade's table of trades as one of the past; None if it began after ``until``."""
