@@ -121,7 +121,7 @@ def test_backtest_and_simulated_loop_differ_in_named_ways_only(past: Past, tmp_p
     assert runs["backtest"]["trades"][0]["opened_at"] == (START + 3 * MINUTE).isoformat()
 
 
-@pytest.mark.proof
+@pytest.mark.soak  # it takes as many minutes as it has bars
 def test_the_real_bot_decides_as_the_simulated_loop_does(past: Past, tmp_path: Path) -> None:
     declare(past, "lived")
     past.store(

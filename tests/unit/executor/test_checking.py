@@ -96,6 +96,14 @@ DRY: list[tuple[dict[str, Any], str, Severity]] = [
     ({"initial_state": "stopped"}, "initial-state", WARNING),
     ({"external_signal": {"rules": {"max_delay_seconds": 3}}}, "time-to-enter", ERROR),
     ({"internals": {"process_throttle_secs": 70}}, "time-to-enter", ERROR),
+    (
+        {
+            "internals": {"process_throttle_secs": 5},
+            "external_signal": {"max_answer_age_seconds": 5, "rules": {"catch_up": "exits_only"}},
+        },
+        "time-to-enter",
+        ERROR,
+    ),
     ({"entry_pricing": {"price_side": "same"}}, "price-side", ERROR),
     ({"exit_pricing": {"price_side": "same"}}, "price-side", ERROR),
     ({"order_types": {"entry": "limit"}}, "limit-orders", NOTE),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from quantbus_contracts.policy import CatchUp
 from quantbus_executor.checking.findings import Finding, error, note, warning
 from quantbus_executor.checking.plan import BotPlan
 
@@ -16,6 +17,7 @@ def entering(plan: BotPlan) -> Iterator[Finding]:
     """Look at everything between a signal and its order."""
     yield from _seeing(plan)
     yield from _time_to_enter(plan)
+    yield from _answer_age(plan)
     yield from _orders(plan)
     yield from _slots(plan)
     yield from _stake(plan)
@@ -62,6 +64,19 @@ def _time_to_enter(plan: BotPlan) -> Iterator[Finding]:
                 f"{name} leaves {_told(time)} to enter, less than two loops of the bot take ({_told(needed)}): raise "
                 "it, or lower internals.process_throttle_secs",
             )
+
+
+def _answer_age(plan: BotPlan) -> Iterator[Finding]:
+    if plan.settings is None or plan.settings.rules.catch_up is CatchUp.IF_VALID:
+        return
+    if plan.loop >= plan.settings.max_answer_age:
+        yield error(
+            "time-to-enter",
+            f"a loop takes {_told(plan.loop)} at least and max_answer_age_seconds is "
+            f"{_told(plan.settings.max_answer_age)}, so every loop counts as the end of a downtime and catch_up "
+            f"{plan.settings.rules.catch_up.value} refuses every signal as missed: raise the age, or lower "
+            "internals.process_throttle_secs",
+        )
 
 
 def _orders(plan: BotPlan) -> Iterator[Finding]:
