@@ -37,7 +37,7 @@ test: setup ## Unit, conformance, architecture and integration tests, with a rea
 	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak and not proof" $(ARGS)
 
 e2e: setup ## The real bot against the paper exchange
-	@$(PYTEST) -m e2e tests/e2e $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "e2e and not soak" tests/e2e $(ARGS)
 
 proofs: setup ## Kill servers, break networks, fuzz the gateway, hold the bus against a model (a few minutes)
 	@$(PYTEST) -n 2 --dist loadfile -m "proof and not soak" $(ARGS)
