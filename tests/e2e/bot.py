@@ -39,7 +39,7 @@ class Bot:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(beside_python(self._command[0])), *self._command[1:]],
-                env=self._environment,
+                env={**self._environment, "COLUMNS": "1000"},  # or its log breaks lines that tests look for
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
