@@ -131,7 +131,7 @@ def _live(asked: dict[str, Any]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     os.environ.clear()
-    os.environ.update(asked["environment"])
+    os.environ.update(asked["environment"], COLUMNS="1000")  # or its log breaks lines that tests look for
     from freqtrade.main import main
 
     main(asked["arguments"])
