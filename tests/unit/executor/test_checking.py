@@ -63,6 +63,11 @@ def test_the_live_configs_that_ship_want_keys_and_an_api_and_nothing_else(base: 
     assert [item for item in with_both if item.severity is not NOTE] == []
 
 
+def test_an_exchange_that_knows_an_account_by_its_wallet_wants_no_other_key(tmp_path: Path) -> None:
+    wallet = {"exchange": {"walletAddress": "0x1"}, "api_server": API}
+    assert "keys" not in {item.check for item in findings(tmp_path, wallet, base="live")}
+
+
 DRY: list[tuple[dict[str, Any], str, Severity]] = [
     ({"external_signal": {"rules": {"tolerance": 2}}}, "settings", ERROR),
     ({"external_signal": {"strategy_id": None}}, "settings", ERROR),

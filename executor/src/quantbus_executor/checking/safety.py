@@ -21,6 +21,8 @@ __all__ = ["safety"]
 _SHORTEST_SECRET = 32
 _EMPTIED = (("tmp",), ("dev",), ("run",))
 """First folders of paths that no disk keeps."""
+_ACCOUNT_NAMES = ("key", "apiKey", "privateKey", "private_key", "walletAddress", "wallet_address")
+"""By any of these an exchange knows an account; decentralised ones by a wallet."""
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -40,7 +42,7 @@ def _money(plan: BotPlan) -> Iterator[Finding]:
     held = any(exchange.get(name) for name in KEY_NAMES)
     if not isinstance(plan.config.get("dry_run"), bool):
         yield error("dry-run", "dry_run is neither true nor false: say whether real orders may be sent")
-    elif plan.is_live and not (exchange.get("key") or exchange.get("apiKey")):
+    elif plan.is_live and not any(exchange.get(name) for name in _ACCOUNT_NAMES):
         yield error(
             "keys",
             "real orders need an account: put its key into FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET",
