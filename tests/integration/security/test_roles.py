@@ -42,7 +42,9 @@ DATABASES = {
             "publish_turns",
         )
     ],
-    "quantbus_trading": ["executions", "heartbeats", "controls", "risk_state"],
+    "quantbus_trading": [
+        *("executions", "heartbeats", "controls", "risk_state", "fills", "positions", "balances", "leases")
+    ],
 }
 EVERYTHING = [(database, name) for database, names in DATABASES.items() for name in names]
 PUBLISHER = {
@@ -66,7 +68,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "strategies": "fc",
         "controls": "fc",
         "risk_state": "fc",
-        "executions": "fciu",
+        **dict.fromkeys(("executions", "fills", "positions", "balances", "leases"), "fciu"),
         "heartbeats": "iu",
     },
     "account": {"heartbeats": "iu"},

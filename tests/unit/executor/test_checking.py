@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from quantbus_contracts.testing import FrozenClock
-from quantbus_executor.checking import Finding, Severity, inspect
+from quantbus_executor.checking import Finding, Severity, inspect, safety
 from quantbus_executor.checking.catalogue import CATALOGUE, catalogue_table
 from quantbus_executor.checking.inspection import read_plan, without_bus
 from quantbus_executor.claims.claim import ClaimState, Wish
@@ -51,6 +51,12 @@ def findings(
     return inspect([file], userdir, environment or {}, FrozenClock(), ask=False)
 
 
+@pytest.fixture(autouse=True)
+def checkout_on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the configs that ship keep their files where a disk does, wherever this checkout happens to be."""
+    monkeypatch.setattr(safety, "_EMPTIED", ())
+
+
 def test_the_dry_run_that_ships_leaves_nothing_to_say(tmp_path: Path) -> None:
     assert findings(tmp_path) == []
 
@@ -66,6 +72,15 @@ def test_the_live_configs_that_ship_want_keys_and_an_api_and_nothing_else(base: 
 def test_an_exchange_that_knows_an_account_by_its_wallet_wants_no_other_key(tmp_path: Path) -> None:
     wallet = {"exchange": {"walletAddress": "0x1"}, "api_server": API}
     assert "keys" not in {item.check for item in findings(tmp_path, wallet, base="live")}
+
+
+def test_a_claims_file_where_no_disk_keeps_it_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(safety, "_EMPTIED", (tmp_path.parts[1:2],))
+    place = {"external_signal": {"claims": {"file": str(tmp_path / "claims.sqlite")}}, "api_server": API}
+    found = findings(tmp_path, place, base="live", environment=KEYS)
+    assert ("claims-file", WARNING) in {(item.check, item.severity) for item in found}
 
 
 DRY: list[tuple[dict[str, Any], str, Severity]] = [
@@ -159,7 +174,6 @@ LIVE: list[tuple[dict[str, Any], str, Severity]] = [
     ({"db_url": "sqlite:////data/dryrun.sqlite"}, "database", ERROR),
     ({"external_signal": {"rules": {"replay_database": True}}}, "replay-database", ERROR),
     ({"external_signal": {"restraints": {"when_unreadable": "open"}}}, "restraints", WARNING),
-    ({"external_signal": {"claims": {"file": "/tmp/claims.sqlite"}}}, "claims-file", WARNING),  # noqa: S108
     (ACCOUNT, "keys-in-file", WARNING),
 ]
 

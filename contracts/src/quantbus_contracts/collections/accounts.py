@@ -16,7 +16,6 @@ _FILLS = CollectionSpec(
     purpose="what was filled of one order of a bot",
     key=("consumer_id", "pair", "order_id"),
     written_by=("executor",),
-    read_by=("account", "gateway", "monitor", "operator"),
     validator=closed(
         {
             "consumer_id": IDENTIFIER,
@@ -43,7 +42,6 @@ _POSITIONS = CollectionSpec(
     purpose="what a bot holds of a pair, by its own books",
     key=("consumer_id", "pair"),
     written_by=("executor",),
-    read_by=("account", "gateway", "monitor", "operator"),
     validator=closed(
         {
             "consumer_id": IDENTIFIER,
@@ -72,7 +70,6 @@ _BALANCES = CollectionSpec(
     purpose="what a bot has of a currency, by its own books",
     key=("consumer_id", "currency"),
     written_by=("executor",),
-    read_by=("account", "gateway", "monitor", "operator"),
     validator=closed(
         {
             "consumer_id": IDENTIFIER,
