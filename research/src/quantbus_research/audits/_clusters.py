@@ -16,7 +16,7 @@ Sample = NDArray[np.float32]
 
 
 def sample_of(factor: Ranked) -> Sample:
-    """Return the ranks of evenly spaced bars, at most a few thousand."""
+    """Return the ranks of evenly spaced bars, at most a few thousand; a missing value lies in the middle."""
     step = -(-len(factor.centred) // _MOST_BARS)
     squares = factor.squares[::step]
     scale = np.sqrt(np.where(squares > 0, squares, 1.0))

@@ -56,7 +56,7 @@ def stabilities(
 
 def _stability(series: pd.Series, days: int, timeframe: Timeframe, sign: float) -> Stability:
     span = pd.Timedelta(days=days)
-    half = max(1, int(span / timeframe.delta) // 2)
+    half = max(1, days * 86_400 // timeframe.seconds // 2)
     means = series.rolling(span, min_periods=half).mean()
     whole = series.index >= series.index[0] + span - timeframe.delta
     found = means[whole].dropna().to_numpy(np.float64)

@@ -49,7 +49,9 @@ def quantile_returns(placed: NDArray[np.int64], returns: Floats, quantiles: int)
     return tuple(found)
 
 
-def long_short(placed: NDArray[np.int64], next_returns: Floats, quantiles: int, horizon_bars: int) -> LongShort:
+def long_short(
+    placed: NDArray[np.int64], next_returns: Floats, quantiles: int, horizon_bars: int
+) -> LongShort:
     """Hold every bar's top and bottom for ``horizon_bars``: each bar, so much of the capital is invested anew.
 
     Parameters
@@ -67,7 +69,8 @@ def long_short(placed: NDArray[np.int64], next_returns: Floats, quantiles: int, 
 
 
 def _legs(chosen: NDArray[np.bool_]) -> Floats:
-    return chosen * (0.5 / np.maximum(chosen.sum(axis=1), 1))[:, None]
+    share = 0.5 / np.maximum(chosen.sum(axis=1), 1)
+    return np.where(chosen, share[:, None], 0.0)
 
 
 def _mean_of_last(weights: Floats, bars: int) -> Floats:

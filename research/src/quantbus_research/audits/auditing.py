@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ from quantbus_research.audits._ranks import Grid, Ranked, rank_correlations, ran
 from quantbus_research.audits.screening import needed_t, screened
 from quantbus_research.factors import compute
 from quantbus_research.labels import forward_return
+
+if TYPE_CHECKING:
+    from pandas.api.typing import DatetimeIndexResampler as Resampler
 
 __all__ = ["audit_factors", "audit_values"]
 
@@ -153,7 +157,9 @@ def _ground(panel: pd.DataFrame, timeframe: Timeframe, settings: AuditSettings) 
             f"expected at least {4 * longest} bars for a horizon of {longest}, found {len(grid.times)}"
         )
     moved = {
-        bars: grid.spread(forward_return(panel, timeframe, bars, entry="next_open").values.to_numpy(np.float64))
+        bars: grid.spread(
+            forward_return(panel, timeframe, bars, entry="next_open").values.to_numpy(np.float64)
+        )
         for bars in dict.fromkeys((1, *settings.horizons, *settings.decay))
     }
     returns = {bars: ranked(values) for bars, values in moved.items()}
@@ -185,8 +191,8 @@ def _one(name: str, values: Floats, ground: _Ground) -> _Seen:
         correlation=nan,
         refusal=None,
     )
-    series = (np.where(later, values, np.nan) for values in (before, after))
-    return _Seen(figures, rank_ics[first.horizon_bars], *series, _clusters.sample_of(factor))
+    before, after = (np.where(later, values, np.nan) for values in (before, after))
+    return _Seen(figures, rank_ics[first.horizon_bars], before, after, _clusters.sample_of(factor))
 
 
 def _at(
@@ -216,7 +222,9 @@ def _at(
         positive=float((there > 0).mean()) if len(there) else nan,
         first_half=mean_of(rank_ics[:split]),
         second_half=mean_of(rank_ics[split:]),
-        quantile_returns=_portfolios.quantile_returns(placed, ground.returns[bars].values, settings.quantiles),
+        quantile_returns=_portfolios.quantile_returns(
+            placed, ground.returns[bars].values, settings.quantiles
+        ),
         turnover=float(held.exchanged.mean()),
         direction=direction,
         before_costs=gained * year,
@@ -236,5 +244,5 @@ def _outcome(held: _portfolios.LongShort, direction: int, ground: _Ground) -> tu
     return before, before - held.exchanged * ground.settings.costs.round_trip_rate()
 
 
-def _daily(series: Mapping[str, Floats], times: pd.DatetimeIndex) -> "pd.core.resample.Resampler":
+def _daily(series: Mapping[str, Floats], times: pd.DatetimeIndex) -> "Resampler":
     return pd.DataFrame(dict(series), index=times).resample("1D")

@@ -54,9 +54,7 @@ def remarks(audit: Audit) -> list[str]:
             f"Traded alone at a horizon of {_bars(first)}, {_counted(len(losing), 'kept factor')} did not pay for "
             f"{'its' if len(losing) == 1 else 'their'} costs: {', '.join(losing)}."
         )
-    turned = [
-        item.name for item in audit.factors if item.first.first_half * item.first.second_half < 0
-    ]
+    turned = [item.name for item in audit.factors if item.first.first_half * item.first.second_half < 0]
     if turned:
         said.append(
             f"{_counted(len(turned), 'factor')} changed sign between the halves of time: {', '.join(turned)}."
@@ -132,7 +130,9 @@ def _screening(audit: Audit) -> Iterator[str]:
         yield f"| {step} | {refused} | {left} |"
     yield ""
     for item in audit.factors:
-        yield f"- {item.name}: " + ("kept" if item.refusal is None else f"{item.refusal.step}: {item.refusal.reason}")
+        yield f"- {item.name}: " + (
+            "kept" if item.refusal is None else f"{item.refusal.step}: {item.refusal.reason}"
+        )
 
 
 def _clusters(audit: Audit) -> Iterator[str]:

@@ -31,7 +31,13 @@ def rank_ic_picture(audit: Audit, factors: Sequence[FactorFigures]) -> str:
         for number, bars in enumerate(horizons):
             heights = [item.horizons[number].rank_ic for item in factors]
             colour = _COLOURS[number % len(_COLOURS)]
-            axes.bar(places + (number + 0.5) * width - 0.4, heights, width, color=colour, label=f"{bars} bars")
+            axes.bar(
+                places + (number + 0.5) * width - 0.4,
+                heights,
+                width,
+                color=colour,
+                label=f"{bars} bar" if bars == 1 else f"{bars} bars",
+            )
         axes.axhline(0, color="#444444", linewidth=0.7)
         axes.set_xticks(places, [item.name for item in factors], rotation=60, ha="right", fontsize=7)
         axes.set_ylabel("mean RankIC")
@@ -97,7 +103,7 @@ def correlation_picture(audit: Audit) -> str:
 
     def draw(figure: Any) -> None:  # noqa: ANN401 - matplotlib is loaded where it is needed
         axes = figure.subplots()
-        image = axes.imshow(audit.correlations.loc[names, names], cmap="RdBu_r", vmin=-1, vmax=1)
+        image = axes.imshow(audit.correlations.loc[names, names], cmap="RdBu_r", vmin=-1, vmax=1, zorder=3)
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
         axes.set_yticks(range(len(names)), names, fontsize=6)
         figure.colorbar(image, label="rank correlation")
@@ -106,7 +112,11 @@ def correlation_picture(audit: Audit) -> str:
 
 
 def _lines(
-    audit: Audit, full: pd.DataFrame, factors: Sequence[FactorFigures], label: str, thin: pd.DataFrame | None = None
+    audit: Audit,
+    full: pd.DataFrame,
+    factors: Sequence[FactorFigures],
+    label: str,
+    thin: pd.DataFrame | None = None,
 ) -> str:
     def draw(figure: Any) -> None:  # noqa: ANN401 - matplotlib is loaded where it is needed
         axes = figure.subplots()
@@ -117,6 +127,7 @@ def _lines(
         axes.axhline(0, color="#444444", linewidth=0.7)
         axes.axvline(audit.halfway, color="#aaaaaa", linewidth=0.7, linestyle=":")
         axes.set_ylabel(label)
+        axes.tick_params(axis="x", labelsize=7)
         axes.legend(frameon=False, fontsize=8)
 
     return drawn(draw, height=3.2)
