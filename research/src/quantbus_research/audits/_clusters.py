@@ -43,12 +43,12 @@ def represented(
     The first in ``order`` speaks for itself and all that are correlated with it so much (in absolute terms), the first
     that is left for the next cluster, and so on: no two representatives are that close.
     """
+    between = table.loc[list(order), list(order)].to_numpy(np.float64)
     found: dict[str, tuple[str, float]] = {}
-    for name in order:
+    for row, name in enumerate(order):
         if name in found:
             continue
-        row = table.loc[name]
-        for other in order:
-            if other not in found and (other == name or abs(row[other]) >= correlation):
-                found[other] = (name, 1.0 if other == name else float(row[other]))
+        found[name] = (name, 1.0)
+        for column in np.flatnonzero(np.abs(between[row]) >= correlation):
+            found.setdefault(order[int(column)], (name, float(between[row, column])))
     return found

@@ -46,7 +46,8 @@ class Ranked:
     @property
     def counts(self) -> NDArray[np.intp]:
         """How many symbols have a value in each bar."""
-        return self.there.sum(axis=1)
+        counts: NDArray[np.intp] = self.there.sum(axis=1)
+        return counts
 
     @property
     def varies(self) -> NDArray[np.bool_]:

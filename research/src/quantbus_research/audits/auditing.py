@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,6 @@ from quantbus_research.audits._ranks import Grid, Ranked, rank_correlations, ran
 from quantbus_research.audits.screening import needed_t, screened
 from quantbus_research.factors import compute
 from quantbus_research.labels import forward_return
-
-if TYPE_CHECKING:
-    from pandas.api.typing import DatetimeIndexResampler as Resampler
 
 __all__ = ["audit_factors", "audit_values"]
 
@@ -137,9 +133,9 @@ def _audit(
         settings=settings,
         needed_t=least_t,
         factors=screened([item.figures for item in found], table, settings.screen, least_t),
-        rank_ic=_daily({item.figures.name: item.rank_ics for item in found}, times).mean(),
-        before_costs=_daily({item.figures.name: item.before for item in found}, times).sum(min_count=1),
-        after_costs=_daily({item.figures.name: item.after for item in found}, times).sum(min_count=1),
+        rank_ic=_daily({item.figures.name: item.rank_ics for item in found}, times, summed=False),
+        before_costs=_daily({item.figures.name: item.before for item in found}, times, summed=True),
+        after_costs=_daily({item.figures.name: item.after for item in found}, times, summed=True),
         correlations=table,
     )
 
@@ -244,5 +240,6 @@ def _outcome(held: _portfolios.LongShort, direction: int, ground: _Ground) -> tu
     return before, before - held.exchanged * ground.settings.costs.round_trip_rate()
 
 
-def _daily(series: Mapping[str, Floats], times: pd.DatetimeIndex) -> "Resampler":
-    return pd.DataFrame(dict(series), index=times).resample("1D")
+def _daily(series: Mapping[str, Floats], times: pd.DatetimeIndex, *, summed: bool) -> pd.DataFrame:
+    days = pd.DataFrame(dict(series), index=times).resample("1D")
+    return days.sum(min_count=1) if summed else days.mean()
