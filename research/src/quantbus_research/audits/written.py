@@ -1,6 +1,6 @@
 """An audit in writing: a table of all figures, plain values for JSON, and a summary that claims no more than that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from math import isfinite
 
@@ -13,6 +13,7 @@ __all__ = ["as_dict", "factor_summary", "remarks", "summary_text"]
 
 _TOO_GOOD = 0.2
 """An absolute mean RankIC from which on a leak is likelier than skill."""
+_MOST_NAMES = 12
 _PLAIN = (
     "bars", "rank_ic", "ic_deviation", "icir", "t", "positive", "first_half", "second_half", "turnover",
     "direction", "before_costs", "after_costs", "sharpe", "break_even_rate",
@@ -52,16 +53,16 @@ def remarks(audit: Audit) -> list[str]:
     if kept and losing:
         said.append(
             f"Traded alone at a horizon of {_bars(first)}, {_counted(len(losing), 'kept factor')} did not pay for "
-            f"{'its' if len(losing) == 1 else 'their'} costs: {', '.join(losing)}."
+            f"{'its' if len(losing) == 1 else 'their'} costs: {_named(losing)}."
         )
     turned = [item.name for item in audit.factors if item.first.first_half * item.first.second_half < 0]
     if turned:
         said.append(
-            f"{_counted(len(turned), 'factor')} changed sign between the halves of time: {', '.join(turned)}."
+            f"{_counted(len(turned), 'factor')} changed sign between the halves of time: {_named(turned)}."
         )
     leaking = [item.name for item in audit.factors if abs(item.first.rank_ic) >= _TOO_GOOD]
     if leaking:
-        said.append(f"Too good to be true, look for a leak first: {', '.join(leaking)}.")
+        said.append(f"Too good to be true, look for a leak first: {_named(leaking)}.")
     said.append(
         f"Tried: {_counted(len(audit.factors), 'factor')}. By luck alone the best of so many has an absolute t above "
         f"{audit.needed_t:.2f} with {audit.settings.screen.chance:.0%} at most. The screening itself saw all of this "
@@ -178,6 +179,11 @@ def _shown(value: float, form: str) -> str:
 
 def _size(value: float) -> float:
     return abs(value) if value == value else -1.0
+
+
+def _named(names: Sequence[str]) -> str:
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _bars(count: int) -> str:

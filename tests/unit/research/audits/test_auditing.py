@@ -189,7 +189,7 @@ def test_too_few_symbols_bars_or_factors_are_refused_with_their_number() -> None
         audit_values(pd.DataFrame({"f": noise(panel, 1)}).iloc[::-1], panel, HOUR, SHORT)
     for wrong in ({"horizons": ()}, {"horizons": (0,)}, {"windows": (5, 5)}, {"quantiles": 9}):
         with pytest.raises(ConfigError):
-            AuditSettings(**wrong)  # type: ignore[arg-type]
+            AuditSettings(**wrong)
     with pytest.raises(ConfigError, match=r"screen\.coverage"):
         Screen(coverage=1.5)
 
@@ -217,6 +217,6 @@ def test_recorded_coins_show_a_reversal_that_costs_eat(shared_data: Path) -> Non
     grid = panel["close"].groupby(level=0).pct_change(5).to_frame("value")
     grid["moved"] = forward_return(panel, HOUR, 1, entry="next_open").values
     chosen = grid.dropna().groupby(level=1).filter(lambda bar: len(bar) >= 5)
-    sampled = chosen[chosen.index.get_level_values(1).hour == 7]
+    sampled = chosen[pd.DatetimeIndex(chosen.index.get_level_values(1)).hour == 7]
     by_hand = sampled.groupby(level=1).corr(method="spearman").xs("value", level=1)["moved"].mean()
     assert by_hand == pytest.approx(reversal.rank_ic, abs=0.03)
