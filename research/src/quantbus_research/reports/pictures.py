@@ -12,9 +12,19 @@ from quantbus_research import evaluation
 from quantbus_research.backtests import Backtest
 from quantbus_research.settings.extras import load
 
-__all__ = ["costs_picture", "equity_picture", "months_picture", "symbols_picture", "trading_picture"]
+__all__ = [
+    "INK",
+    "LOSS",
+    "OTHER",
+    "costs_picture",
+    "drawn",
+    "equity_picture",
+    "months_picture",
+    "symbols_picture",
+    "trading_picture",
+]
 
-_INK, _SHADE, _OTHER, _LOSS = "#1f4e79", "#9db8d2", "#b07a2a", "#a33b3b"
+INK, _SHADE, OTHER, LOSS = "#1f4e79", "#9db8d2", "#b07a2a", "#a33b3b"
 _WIDTH, _DOTS_PER_INCH = 9.0, 110
 _MOST_POINTS = 2_000
 
@@ -25,19 +35,19 @@ def equity_picture(backtest: Backtest, holding: Backtest | None = None) -> str:
     def draw(figure: Any) -> None:  # noqa: ANN401 - matplotlib is loaded where it is needed
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         equity = _thinned(backtest.equity)
-        upper.plot(equity.index, equity, color=_INK, linewidth=1.3, label="strategy")
+        upper.plot(equity.index, equity, color=INK, linewidth=1.3, label="strategy")
         if holding is not None:
             held = _thinned(holding.equity)
-            upper.plot(held.index, held, color=_OTHER, linewidth=1.0, label="buy and hold")
+            upper.plot(held.index, held, color=OTHER, linewidth=1.0, label="buy and hold")
         upper.axhline(backtest.capital, color="#888888", linewidth=0.7)
         upper.set_ylabel("worth")
         upper.legend(frameon=False, loc="upper left")
         depth = evaluation.drawdowns(backtest.equity.to_numpy(), backtest.capital)
         below = _thinned(pd.Series(-100 * depth, index=backtest.equity.index))
-        lower.fill_between(below.index, below, 0, color=_LOSS, alpha=0.6, linewidth=0)
+        lower.fill_between(below.index, below, 0, color=LOSS, alpha=0.6, linewidth=0)
         lower.set_ylabel("drawdown, %")
 
-    return _drawn(draw, height=4.6)
+    return drawn(draw, height=4.6)
 
 
 def trading_picture(backtest: Backtest) -> str:
@@ -48,7 +58,7 @@ def trading_picture(backtest: Backtest) -> str:
         equity = backtest.equity
         for name, values, colour in (
             ("gross", evaluation.gross_exposure(backtest.values, equity.to_numpy()), _SHADE),
-            ("net", evaluation.net_exposure(backtest.values, equity.to_numpy()), _INK),
+            ("net", evaluation.net_exposure(backtest.values, equity.to_numpy()), INK),
         ):
             daily = pd.Series(values, index=equity.index).resample("1D").mean()
             upper.plot(daily.index, daily, color=colour, linewidth=1.0, label=name)
@@ -59,30 +69,30 @@ def trading_picture(backtest: Backtest) -> str:
         _bars(lower, {str(month): float(value) for month, value in monthly.items()}, colour=_SHADE)
         lower.set_ylabel("turnover a month, times")
 
-    return _drawn(draw, height=4.4)
+    return drawn(draw, height=4.4)
 
 
 def months_picture(per_month: Mapping[str, float]) -> str:
     """Draw the return of each month."""
-    return _drawn(lambda figure: _bars(figure.subplots(), _percent(per_month), label="return, %"), height=2.4)
+    return drawn(lambda figure: _bars(figure.subplots(), _percent(per_month), label="return, %"), height=2.4)
 
 
 def symbols_picture(per_symbol: Mapping[str, Mapping[str, float]]) -> str:
     """Draw what each symbol brought in, best first."""
     gained = sorted(per_symbol.items(), key=lambda item: -item[1]["profit"])
     values = {name.rpartition(":")[2]: row["profit"] for name, row in gained}
-    return _drawn(lambda figure: _bars(figure.subplots(), values, label="profit"), height=2.6)
+    return drawn(lambda figure: _bars(figure.subplots(), values, label="profit"), height=2.6)
 
 
 def costs_picture(returns: Mapping[str, float]) -> str:
     """Draw the return at each assumption about costs."""
-    return _drawn(lambda figure: _bars(figure.subplots(), _percent(returns), label="return, %"), height=2.6)
+    return drawn(lambda figure: _bars(figure.subplots(), _percent(returns), label="return, %"), height=2.6)
 
 
 def _bars(axes: Any, values: Mapping[str, float], *, colour: str | None = None, label: str = "") -> None:  # noqa: ANN401
     places = np.arange(len(values))
     heights = np.array(list(values.values()), dtype=np.float64)
-    colours = colour or [_INK if height >= 0 else _LOSS for height in heights]
+    colours = colour or [INK if height >= 0 else LOSS for height in heights]
     axes.bar(places, heights, color=colours, width=0.75)
     axes.axhline(0, color="#444444", linewidth=0.7)
     step = max(1, len(values) // 28)
@@ -97,7 +107,7 @@ def _bars(axes: Any, values: Mapping[str, float], *, colour: str | None = None, 
     axes.set_ylabel(label)
 
 
-def _drawn(draw: Callable[[Any], None], *, height: float) -> str:
+def drawn(draw: Callable[[Any], None], *, height: float) -> str:
     """Return what ``draw`` puts on a figure as a data address of a PNG."""
     figures = load("matplotlib.figure", extra="reports", purpose="a report's picture")
     figure = figures.Figure(figsize=(_WIDTH, height), dpi=_DOTS_PER_INCH, layout="constrained")

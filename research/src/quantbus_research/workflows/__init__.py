@@ -1,5 +1,6 @@
 """Workflows: each one function that reads as a recipe."""
 
+from quantbus_research.workflows.audit import AuditFiles, chosen_factors, keep_audit, warmed_panel
 from quantbus_research.workflows.convert import BarSource, convert, from_freqtrade
 from quantbus_research.workflows.infer import Inference, infer
 from quantbus_research.workflows.once import OnceReport, run_once
@@ -19,6 +20,7 @@ from quantbus_research.workflows.train import (
 from quantbus_research.workflows.waiting import Pause, newest_bar, wait_for_bar
 
 __all__ = [
+    "AuditFiles",
     "BarSource",
     "Inference",
     "OnceReport",
@@ -30,9 +32,11 @@ __all__ = [
     "SawTheFuture",
     "Session",
     "Trained",
+    "chosen_factors",
     "convert",
     "from_freqtrade",
     "infer",
+    "keep_audit",
     "narrowed",
     "newest_bar",
     "open_session",
@@ -46,4 +50,5 @@ __all__ = [
     "train_now",
     "training_end",
     "wait_for_bar",
+    "warmed_panel",
 ]
