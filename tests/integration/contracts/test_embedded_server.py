@@ -158,3 +158,14 @@ def test_a_dead_bus_is_said_within_the_time_out(home: Path) -> None:
         connection.server_now()
     assert time.monotonic() - started < 2
     connection.close()
+
+
+def test_a_folder_however_deep_is_no_obstacle(tmp_path: Path) -> None:
+    """A socket file of it would have a longer path than the system allows, and the server would not start."""
+    deep = tmp_path / ("deep" * 20) / ("deeper" * 10)
+    started = start_server(deep)
+    try:
+        assert server_status(deep) is not None
+        assert started.pid > 0
+    finally:
+        stop_server(deep)

@@ -182,7 +182,7 @@ def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
         f"--dbpath={data}",
         f"--logpath={log}",
         "--logappend",
-        f"--unixSocketPrefix={data}",
+        "--nounixsocket",  # clients use TCP, and the path of a socket in a deep folder is too long to be one
     ]
     pid = _spawn(command)
     try:

@@ -34,7 +34,7 @@ async def _supervise(work: Callable[[], Awaitable[int | None]], patience_seconds
                 loop.remove_signal_handler(name)
 
 
-def run_until_stopped(work: Callable[[], Awaitable[int | None]], *, patience_seconds: float = 5.0) -> int:
+def run_until_stopped(work: Callable[[], Awaitable[int | None]], *, patience_seconds: float = 15.0) -> int:
     """Run ``work()`` until it returns or the process is asked to stop; return the exit code.
 
     ``patience_seconds`` is longer than its tidying up takes: it is cancelled again thereafter.
