@@ -1,6 +1,5 @@
 """Freqtrade's backtest, hyperopt and lookahead-analysis with the bot's own class, over signals on a real bus."""
 
-import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -178,9 +177,6 @@ def test_a_leak_that_freqtrades_analysis_cannot_see_is_caught_by_ours(past: Past
 
 
 @pytest.mark.proof
-@pytest.mark.skipif(
-    importlib.util.find_spec("optuna") is None, reason="hyperopt needs the extra freqtrade[hyperopt] (optuna)"
-)
 def test_hyperopt_with_two_workers_finds_parameters_of_ours(past: Past) -> None:
     done = past.freqtrade(
         *("hyperopt", "-j", "2", "-e", "6", "--spaces", "buy", "sell", *RANGE, "--min-trades", "1"),

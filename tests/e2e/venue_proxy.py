@@ -4,13 +4,12 @@ It stands between the bot and the paper exchange and hands everything else throu
 """
 
 import json
-import threading
 import urllib.error
 import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.e2e.loopback import LoopbackServer
 
 _EMPTY_BOOK = json.dumps({"lastUpdateId": 1, "bids": [], "asks": []}).encode()
 
@@ -24,7 +23,7 @@ def _shifted(book: bytes, factor: float) -> bytes:
     return json.dumps(parsed).encode()
 
 
-class VenueProxy:
+class VenueProxy(LoopbackServer):
     """A reverse proxy on 127.0.0.1."""
 
     def __init__(self, target: str) -> None:
@@ -71,18 +70,4 @@ class VenueProxy:
             def log_message(self, *_: object) -> None:
                 """Keep the tests' output clean."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=10)
+        super().__init__(Handler)

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Literal, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Literal
 from urllib.parse import urlsplit
+
+from tests.e2e.loopback import LoopbackServer
 
 Instant = Literal["never served", "served late", "served, never answered"]
 
@@ -27,7 +28,7 @@ class Trap:
     has_killed: bool = False
 
 
-class DeadlyVenue:
+class DeadlyVenue(LoopbackServer):
     """A reverse proxy on 127.0.0.1 that hands everything through, and springs traps."""
 
     def __init__(self, target: str) -> None:
@@ -65,22 +66,8 @@ class DeadlyVenue:
             def log_message(self, *_: object) -> None:
                 """Keep the tests' output clean."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        super().__init__(Handler)
         self._lock = threading.Lock()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=10)
 
     def serve(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None

@@ -17,6 +17,7 @@ from quantbus_research.audits._base import Audit, AuditSettings, FactorFigures, 
 from quantbus_research.audits._information import mean_of, robust_t, stabilities
 from quantbus_research.audits._ranks import Grid, Ranked, rank_correlations, ranked
 from quantbus_research.audits.screening import needed_t, screened
+from quantbus_research.evaluation import bars_per_year
 from quantbus_research.factors import compute
 from quantbus_research.labels import forward_return
 
@@ -25,7 +26,6 @@ __all__ = ["audit_factors", "audit_values"]
 Floats = NDArray[np.float64]
 _AT_ONCE = 16
 """Factors computed together: enough to share work, few enough for memory."""
-_YEAR_SECONDS = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _at(
     known = mean_of(rank_ics[: max(split - bars - 1, 0)])
     direction = int(np.sign(known)) if np.isfinite(known) else 0
     before, after = (series[split:] for series in _outcome(held, direction, ground))
-    year = _YEAR_SECONDS / ground.timeframe.seconds
+    year = bars_per_year(ground.timeframe)
     gained, traded = float(before.mean()), 2 * float(held.exchanged[split:].mean())
     return HorizonFigures(
         horizon_bars=bars,

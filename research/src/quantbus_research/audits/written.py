@@ -8,6 +8,7 @@ import pandas as pd
 
 from quantbus_research.audits._base import Audit, FactorFigures, HorizonFigures
 from quantbus_research.audits.screening import STEPS
+from quantbus_research.evaluation import with_none_for_nan
 
 __all__ = ["as_dict", "factor_summary", "remarks", "summary_text"]
 
@@ -42,7 +43,7 @@ def as_dict(audit: Audit) -> dict[str, object]:
         "remarks": remarks(audit),
         "factors": [asdict(item) for item in audit.factors],
     }
-    return {name: _finite(value) for name, value in plain.items()}
+    return {name: with_none_for_nan(value) for name, value in plain.items()}
 
 
 def remarks(audit: Audit) -> list[str]:
@@ -192,11 +193,3 @@ def _bars(count: int) -> str:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_research.cli.names import split_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,10 +66,10 @@ def audit(
     from quantbus_research.costs import CostModel
     from quantbus_research.workflows import chosen_factors, keep_audit
 
-    names = chosen_factors(_names(factors, "--factors"))
+    names = chosen_factors(split_names(factors, "--factors"))
     costs = CostModel(fee_rate=fee, spread_rate=spread)
     settings = AuditSettings(
-        horizons=tuple(_bars(name) for name in _names(horizons, "--horizons")), costs=costs
+        horizons=tuple(_bars(name) for name in split_names(horizons, "--horizons")), costs=costs
     )
     if snapshot is not None:
         if pairs or start or end:
@@ -81,13 +82,6 @@ def audit(
     title = f"Factor audit: {factors}, {found.timeframe.name}"
     folder = out or _home() / "audits" / f"{bars.name}-{found.first_bar:%Y%m%d}-{found.last_bar:%Y%m%d}"
     _show(found, keep_audit(found, folder, title=title), as_json=as_json)
-
-
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise ConfigError(f"{option}: expected names with commas, found {text!r}")
-    return names
 
 
 def _bars(text: str) -> int:
@@ -119,7 +113,7 @@ def _of_bus(
 
     if pairs is None or start is None or end is None:
         raise ConfigError("expected --pairs, --start and --end for bars from the bus, or --snapshot FOLDER")
-    symbols = [Instrument.from_pair(venue, name).symbol for name in _names(pairs, "--pairs")]
+    symbols = [Instrument.from_pair(venue, name).symbol for name in split_names(pairs, "--pairs")]
     query = MarketQuery.of(symbols, start, end, timeframe=timeframe)
     with MarketData.from_env() as data:
         return warmed_panel(data.frame, query, names), query.timeframe, query.start

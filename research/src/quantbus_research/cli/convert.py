@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_research.cli.names import split_names
 
 if TYPE_CHECKING:
     from quantbus_contracts.symbols import Instrument
@@ -54,8 +55,8 @@ def convert(
     from quantbus_contracts.timeframe import Timeframe
     from quantbus_research.workflows import convert as write_bins
 
-    instruments = [Instrument.from_pair(venue, name) for name in _names(pairs, "--pairs")]
-    wanted = [Timeframe.parse(name) for name in _names(timeframes, "--timeframes")]
+    instruments = [Instrument.from_pair(venue, name) for name in split_names(pairs, "--pairs")]
+    wanted = [Timeframe.parse(name) for name in split_names(timeframes, "--timeframes")]
     folder = out or load_settings(HomeSettings).home / "qlib"
     origin = str(from_freqtrade) if from_freqtrade is not None else "the bus"
     with _bars(instruments, from_freqtrade, start, end) as bars:
@@ -64,13 +65,6 @@ def convert(
         typer.echo(json.dumps(store.manifest.model_dump(mode="json") | {"folder": str(store.folder)}))
     else:
         _show(store, wanted)
-
-
-def _names(text: str, option: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise ConfigError(f"{option}: expected names with commas, found {text!r}")
-    return names
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from quantbus_research.dataset.guard import overlapping, refuse_overlap
 from quantbus_research.dataset.observations import with_observations
 from quantbus_research.dataset.panel import (
     FrameSource,
+    bar_arrays,
     has_unbroken_history,
     keep_panel,
     load_panel,
@@ -27,6 +28,7 @@ __all__ = [
     "Split",
     "TooFewBars",
     "TrainingTable",
+    "bar_arrays",
     "build_table",
     "combinatorial_purged",
     "expanding",

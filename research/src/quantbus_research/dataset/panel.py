@@ -12,7 +12,15 @@ from quantbus_contracts.market import MarketQuery, meta_of, save_snapshot
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["FrameSource", "has_unbroken_history", "keep_panel", "load_panel", "panel_query", "snapshot_id"]
+__all__ = [
+    "FrameSource",
+    "bar_arrays",
+    "has_unbroken_history",
+    "keep_panel",
+    "load_panel",
+    "panel_query",
+    "snapshot_id",
+]
 
 FrameSource = Callable[[Sequence[str], Timeframe, datetime, datetime], pd.DataFrame]
 """``(symbols, timeframe, start, end)`` → the bars that open in ``[start, end)``, by (symbol, datetime)."""
@@ -69,10 +77,16 @@ def keep_panel(panel: pd.DataFrame, query: MarketQuery, folder: Path, *, now: da
     return held
 
 
-def _parts_of(panel: pd.DataFrame, query: MarketQuery) -> dict[str, BarArrays]:
-    parts = {symbol: BarArrays.empty(query.fields) for symbol in query.symbols}
+def bar_arrays(panel: pd.DataFrame, fields: Sequence[str]) -> dict[str, BarArrays]:
+    """Return the bars of each symbol of a panel as arrays."""
+    parts = {}
     for symbol, part in panel.groupby(level=0):
         times = pd.DatetimeIndex(part.index.get_level_values(1)).as_unit("ms").asi8
-        columns = {name: part[name].to_numpy(dtype=np.float64) for name in query.fields}
+        columns = {name: part[name].to_numpy(dtype=np.float64) for name in fields}
         parts[str(symbol)] = BarArrays(times, columns)
     return parts
+
+
+def _parts_of(panel: pd.DataFrame, query: MarketQuery) -> dict[str, BarArrays]:
+    parts = {symbol: BarArrays.empty(query.fields) for symbol in query.symbols}
+    return parts | bar_arrays(panel, query.fields)

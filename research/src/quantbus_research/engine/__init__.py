@@ -6,7 +6,7 @@ when they are imported, since files for ``qrun`` name their classes; the rest im
 """
 
 from quantbus_research.engine.bins import BinsManifest, BinStore, PeriodOfBins, export_bins
-from quantbus_research.engine.frequency import bars_per_year, frequency_of, timeframe_of
+from quantbus_research.engine.frequency import frequency_of, timeframe_of
 from quantbus_research.engine.opening import open_qlib
 from quantbus_research.engine.task import (
     LIGHTGBM,
@@ -31,7 +31,6 @@ __all__ = [
     "QlibTask",
     "Segments",
     "TaskResult",
-    "bars_per_year",
     "export_bins",
     "frequency_of",
     "open_qlib",

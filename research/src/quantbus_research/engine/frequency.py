@@ -1,11 +1,9 @@
-"""How Qlib spells a timeframe, and how many of its bars a year has where markets never close."""
+"""How Qlib spells a timeframe."""
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_contracts.timeframe import Timeframe
+from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES, Timeframe
 
-__all__ = ["bars_per_year", "frequency_of", "timeframe_of"]
-
-_DAYS_OF_YEAR = 365
+__all__ = ["frequency_of", "timeframe_of"]
 
 
 def frequency_of(timeframe: Timeframe) -> str:
@@ -21,16 +19,10 @@ def timeframe_of(frequency: str) -> Timeframe:
     ConfigError
         If it is none of ours.
     """
-    minutes = 1440 if frequency == "day" else int(frequency[:-3]) if frequency[:-3].isdecimal() else 0
-    for name in ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"):
+    for name in SUPPORTED_TIMEFRAMES:
         timeframe = Timeframe.parse(name)
-        if timeframe.seconds == minutes * 60 and frequency_of(timeframe) == frequency:
+        if frequency_of(timeframe) == frequency:
             return timeframe
     raise ConfigError(
         f"expected a frequency as Qlib spells it (day, 60min, 15min, 1min), found {frequency!r}"
     )
-
-
-def bars_per_year(timeframe: Timeframe) -> float:
-    """Return how many bars a year has, for annualising: 8,760 hours. Qlib itself counts a stock market's hours."""
-    return _DAYS_OF_YEAR * 86_400 / timeframe.seconds

@@ -47,12 +47,12 @@ def table_of(
     DataFrame
         Indexed by (datetime = bar open time without a zone (UTC), instrument), sorted; columns (``feature``, factor)
         and (``label``, ``LABEL0``): the return from the open after the bar to the open ``horizon_bars`` later, which
-        is what a deal at the next open earns. Known at that later open; NaN where it does not exist.
+        is what a deal at the next open earns. NaN where it does not exist; `forward_return` says when
+        it is known.
     """
     features = compute(panel, factors)
-    table = pd.concat(
-        {"feature": features, "label": _label(panel, timeframe, horizon_bars).to_frame(LABEL)}, axis=1
-    )
+    label = forward_return(panel, timeframe, horizon_bars, entry="next_open").values
+    table = pd.concat({"feature": features, "label": label.to_frame(LABEL)}, axis=1)
     opened = pd.DatetimeIndex(table.index.get_level_values(1)).tz_localize(None).as_unit("ns")
     instruments = table.index.get_level_values(0).map(dict(codes))
     if instruments.hasnans:
@@ -106,12 +106,6 @@ class SnapshotHandler(PanelHandler):
         """
         held = Snapshot.open(Path(snapshot))
         super().__init__(held.table(), codes, factors, str(held.meta.query["timeframe"]), **others)
-
-
-def _label(panel: pd.DataFrame, timeframe: Timeframe, horizon_bars: int) -> pd.Series:
-    symbols = panel.index.get_level_values(0)
-    opens = panel[["open"]].rename(columns={"open": "close"})  # the same rule, from open to open
-    return forward_return(opens, timeframe, horizon_bars).values.groupby(symbols, sort=False).shift(-1)
 
 
 def _placed(step: Any) -> Any:  # noqa: ANN401

@@ -16,9 +16,10 @@ import pandas as pd
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.engine.bins import BinStore
-from quantbus_research.engine.frequency import bars_per_year, frequency_of
+from quantbus_research.engine.frequency import frequency_of
 from quantbus_research.engine.opening import open_qlib, recording
 from quantbus_research.engine.zero_trades import Backtested, Cause, why_nothing_traded
+from quantbus_research.evaluation import bars_per_year, max_drawdown, sharpe_ratio
 
 __all__ = ["LIGHTGBM", "LINEAR", "QlibTask", "Segments", "TaskResult", "portfolio_figures", "run_task"]
 
@@ -276,19 +277,14 @@ def portfolio_figures(report: pd.DataFrame, timeframe: Timeframe) -> dict[str, f
     equity = (1.0 + net).cumprod()
     return {
         "annual_return": float(equity.iloc[-1] ** (year / len(net)) - 1.0),
-        "sharpe": _sharpe(net, year),
+        "sharpe": sharpe_ratio(np.asarray(net, np.float64), year),
         "benchmark_annual_return": float((1.0 + bench).cumprod().iloc[-1] ** (year / len(bench)) - 1.0),
-        "excess_sharpe": _sharpe(net - bench, year),
-        "max_drawdown": float((equity / equity.cummax().clip(lower=1.0) - 1.0).min()),
+        "excess_sharpe": sharpe_ratio(np.asarray(net - bench, np.float64), year),
+        "max_drawdown": -max_drawdown(np.asarray(equity, np.float64), 1.0),
         "turnover_per_bar": float(report["turnover"].mean()),
         "bars_with_deals": float((report["turnover"] > 0).sum()),
         "cost": float(report["total_cost"].iloc[-1]),
     }
-
-
-def _sharpe(returns: pd.Series, year: float) -> float:
-    spread = float(returns.std())
-    return float(returns.mean()) / spread * float(np.sqrt(year)) if spread > 0 else float("nan")
 
 
 def _naive(moment: pd.Timestamp) -> pd.Timestamp:

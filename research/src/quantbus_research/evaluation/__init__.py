@@ -6,6 +6,7 @@ from quantbus_research.evaluation.chance import (
     probabilistic_sharpe_ratio,
     probability_of_overfitting,
 )
+from quantbus_research.evaluation.plain import with_none_for_nan
 from quantbus_research.evaluation.ranking import area_under_curve, hit_rate, rank_correlation
 from quantbus_research.evaluation.returns import (
     annual_return,
@@ -26,6 +27,7 @@ from quantbus_research.evaluation.trading import (
     profit_factor,
     time_in_market,
 )
+from quantbus_research.evaluation.year import bars_per_year
 
 __all__ = [
     "annual_return",
@@ -33,6 +35,7 @@ __all__ = [
     "annual_volatility",
     "area_under_curve",
     "bar_returns",
+    "bars_per_year",
     "calmar_ratio",
     "deflated_sharpe_ratio",
     "drawdowns",
@@ -50,4 +53,5 @@ __all__ = [
     "sortino_ratio",
     "time_in_market",
     "total_return",
+    "with_none_for_nan",
 ]

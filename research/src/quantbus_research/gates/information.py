@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.evaluation import sharpe_ratio
+from quantbus_research.evaluation import bars_per_year, sharpe_ratio
 from quantbus_research.gates._base import Figure, Gate, Trial, figure
 
 __all__ = ["INFORMATION", "information_ratio"]
-
-_SECONDS_A_YEAR = 365 * 86_400
 
 
 def information_ratio(
@@ -37,7 +35,7 @@ def information_ratio(
     calendar = pd.date_range(said.index.min(), said.index.max(), freq=timeframe.delta)
     moved = moved.reindex(calendar)
     weights = said.reindex(calendar).where(moved.notna(), 0.0).fillna(0.0) / said.shape[1]
-    periods_a_year = _SECONDS_A_YEAR / timeframe.seconds / horizon_bars
+    periods_a_year = bars_per_year(timeframe) / horizon_bars
     found = []
     for first in range(min(horizon_bars, len(calendar))):
         held = weights.to_numpy()[first::horizon_bars]

@@ -7,14 +7,13 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from quantbus_contracts.timeframe import Timeframe
 from quantbus_research import evaluation
 from quantbus_research.backtests import Backtest
+from quantbus_research.evaluation import bars_per_year, with_none_for_nan
 
 __all__ = ["Figures", "Summary", "figures_of", "summarise"]
 
 Floats = NDArray[np.float64]
-_YEAR_SECONDS = 365 * 86_400
 CONVINCING = 0.95
 """A deflated Sharpe ratio from which on a result is not taken for luck."""
 
@@ -70,7 +69,7 @@ class Summary:
 
     def as_dict(self) -> dict[str, object]:
         """Return plain values, ready for JSON; a figure that does not exist is None."""
-        return {name: _finite(value) for name, value in asdict(self).items()}
+        return {name: with_none_for_nan(value) for name, value in asdict(self).items()}
 
 
 def figures_of(backtest: Backtest) -> Figures:
@@ -148,11 +147,6 @@ def summarise(
     )
 
 
-def bars_per_year(timeframe: Timeframe) -> float:
-    """Return how many bars a year of 365 days has."""
-    return _YEAR_SECONDS / timeframe.seconds
-
-
 def _verdict(result: Figures, free: Figures | None, deflated: float, trials: int) -> str:
     if result.trades == 0:
         return "It made no trade, so there is nothing to judge."
@@ -214,11 +208,3 @@ def _per_month(backtest: Backtest) -> dict[str, float]:
     ends = equity.groupby(backtest.market.times.strftime("%Y-%m")).last()
     before = ends.shift(fill_value=backtest.capital)
     return {str(month): float(change) for month, change in (ends / before - 1.0).items()}
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value

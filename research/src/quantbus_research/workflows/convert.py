@@ -1,18 +1,18 @@
 """Convert: bars of the bus, or Freqtrade's own files, to Qlib data with a manifest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from quantbus_contracts.bar_arrays import FIELDS, BarArrays
+from quantbus_contracts.bar_arrays import FIELDS
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.market.tables import as_pandas
 from quantbus_contracts.resample import resample
 from quantbus_contracts.symbols import Instrument
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_research.dataset import bar_arrays
 from quantbus_research.dataset.freqtrade_files import load_freqtrade
 from quantbus_research.engine import BinStore, export_bins
 
@@ -63,13 +63,8 @@ def from_freqtrade(folder: Path, instruments: Sequence[Instrument]) -> BarSource
 
 
 def _days(panel: pd.DataFrame, timeframe: Timeframe) -> pd.DataFrame:
-    parts: Mapping[str, BarArrays] = {
-        str(symbol): resample(_arrays(part), timeframe, _DAY, partial="keep")
-        for symbol, part in panel.groupby(level=0)
+    parts = {
+        symbol: resample(bars, timeframe, _DAY, partial="keep")
+        for symbol, bars in bar_arrays(panel, FIELDS).items()
     }
     return as_pandas(parts, FIELDS, _DAY)
-
-
-def _arrays(part: pd.DataFrame) -> BarArrays:
-    times = pd.DatetimeIndex(part.index.get_level_values(1)).as_unit("ms").asi8
-    return BarArrays(times, {name: part[name].to_numpy(np.float64) for name in FIELDS})

@@ -9,7 +9,8 @@ import pytest
 
 from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.engine import BinStore, bars_per_year, export_bins, frequency_of, timeframe_of
+from quantbus_research.engine import BinStore, export_bins, frequency_of, timeframe_of
+from quantbus_research.evaluation import bars_per_year
 from tests.unit.research.panels import BTC, ETH, make_panel, make_series, panel_of
 
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
