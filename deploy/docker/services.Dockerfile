@@ -12,10 +12,10 @@ COPY contracts/pyproject.toml contracts/README.md contracts/
 COPY services/pyproject.toml services/README.md services/
 COPY research/pyproject.toml research/README.md research/
 COPY executor/pyproject.toml executor/README.md executor/
-RUN uv sync --frozen --no-dev --no-install-workspace --package quantbus-services
+RUN uv sync --frozen --no-dev --no-install-workspace --package quantbus-services --extra alerts
 COPY contracts/src contracts/src
 COPY services/src services/src
-RUN uv sync --frozen --no-dev --no-editable --package quantbus-services
+RUN uv sync --frozen --no-dev --no-editable --package quantbus-services --extra alerts
 
 FROM python:3.12-slim-bookworm
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/quantbus quantbus
