@@ -29,6 +29,8 @@ class Finding:
         What was expected and what was found.
     action
         What to do next.
+    strategy_id, pair
+        Which strategy and which pair it is about; empty where it is about neither.
     """
 
     kind: str
@@ -36,3 +38,5 @@ class Finding:
     subject: str
     message: str
     action: str
+    strategy_id: str = ""
+    pair: str = ""

@@ -6,9 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, bus_up, clock_offset
 
-__all__ = ["BotMetrics", "ChainMetrics", "LoopMetrics", "set_all"]
+__all__ = ["MOST_FINDINGS", "BotMetrics", "ChainMetrics", "LoopMetrics", "set_all"]
 
 Labels = tuple[str, ...]
+
+MOST_FINDINGS = 500
+"""That get a series of their own: a bound for the day on which everything is wrong at once."""
 
 
 class LoopMetrics:
@@ -25,6 +28,12 @@ class LoopMetrics:
         )
         self.findings = Gauge(
             "quantbus_monitor_findings", "What the checks find wrong now.", ["check"], registry=registry
+        )
+        self.finding_since = Gauge(
+            "quantbus_finding_since_timestamp_seconds",
+            "When a finding that stands was first seen; at most 500 are exported, the most severe first.",
+            ["check", "kind", "severity", "subject", "strategy_id", "pair"],
+            registry=registry,
         )
         self.check_failures = Counter(
             "quantbus_monitor_check_failures",

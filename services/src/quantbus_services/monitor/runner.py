@@ -13,7 +13,7 @@ from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.checks import Check, Limits
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
-from quantbus_services.monitor.metrics import BotMetrics, LoopMetrics
+from quantbus_services.monitor.metrics import MOST_FINDINGS, BotMetrics, LoopMetrics, set_all
 from quantbus_services.monitor.positions import MISMATCH_KINDS
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.status import consumers_status, strategies_status
@@ -106,6 +106,7 @@ class Runner:
             await self._readings.take(now)
             for outcome in await run_checks(self._due(now), now):
                 self._put(outcome)
+            self._export_findings(now)
             await self._overview(now)
         except BusUnavailable as error:
             if self._board.bus_up:
@@ -113,6 +114,7 @@ class Runner:
             self._board.bus_failed(str(error))
             self._metrics.bus_up.set(0)
             self._metrics.findings.clear()
+            self._metrics.finding_since.clear()
             if self._bot_metrics is not None:
                 self._bot_metrics.mismatches.clear()
         else:
@@ -160,6 +162,14 @@ class Runner:
         for kind in MISMATCH_KINDS:
             count = sum(finding.kind == kind for finding in outcome.findings)
             metrics.mismatches.labels(kind).set(count)
+
+    def _export_findings(self, now: datetime) -> None:
+        standing = sorted(self._board.status(now).findings, key=lambda found: (found.severity, found.since))
+        since: dict[tuple[str, ...], float] = {}
+        for found in standing[:MOST_FINDINGS]:
+            labels = found.check, found.kind, found.severity, found.subject, found.strategy_id, found.pair
+            since[labels] = found.since.timestamp()
+        set_all(self._metrics.finding_since, since)
 
     def _log_changes(self, outcome: Outcome) -> None:
         last = self._board.outcome_of(outcome.check)

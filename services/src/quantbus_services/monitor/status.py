@@ -36,6 +36,8 @@ class FindingStatus(_Part):
     subject: str
     message: str
     action: str
+    strategy_id: str = ""
+    pair: str = ""
     since: datetime
 
     @classmethod
@@ -48,6 +50,8 @@ class FindingStatus(_Part):
             subject=finding.subject,
             message=finding.message,
             action=finding.action,
+            strategy_id=finding.strategy_id,
+            pair=finding.pair,
             since=since,
         )
 

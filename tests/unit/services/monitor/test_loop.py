@@ -122,11 +122,16 @@ async def test_a_finding_keeps_the_time_it_was_first_seen_and_goes_when_it_is_ov
     assert not status.ok
     assert status.strategies[0].silent
     assert monitor.read("monitor_findings", check="signal_missing") == 1
+    silence = {"check": "signal_missing", "kind": "signal_missing", "severity": "critical"}
+    silence |= {"subject": "test", "strategy_id": "test", "pair": ""}
+    since = monitor.read("finding_since_timestamp_seconds", **silence)
+    assert since == (NOON + seconds(200)).timestamp()
     bus.evaluated(strategy, NOON + seconds(180))
     frozen_clock.advance(seconds(10))
     await monitor.runner.cycle()
     assert (await monitor.status()).ok
     assert monitor.read("monitor_findings", check="signal_missing") == 0
+    assert monitor.read("finding_since_timestamp_seconds", **silence) is None
 
 
 async def test_each_check_has_its_own_pace(bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock) -> None:

@@ -50,6 +50,7 @@ class PositionMismatch:
                 subject=mismatch.pair
                 if mismatch.trade_id is None
                 else f"{mismatch.pair} #{mismatch.trade_id}",
+                pair=mismatch.pair,
                 message=mismatch.message,
                 action="compare the bot's /api/v1/status with the ledger (`executions`) before trading on",
             )

@@ -51,6 +51,7 @@ class SignalLate:
             kind=self.name,
             severity=Severity.WARNING,
             subject=strategy_id,
+            strategy_id=strategy_id,
             message=f"expected signals of {strategy_id} soon after bar close, but {len(late)} of the last "
             f"{published} came too late, the worst after {max(late).total_seconds():.1f} s",
             action="see what its worker waits for: late bars, a slow model, a busy machine",

@@ -43,6 +43,7 @@ class SignalMissing:
                     kind=self.name,
                     severity=Severity.CRITICAL,
                     subject=strategy.strategy_id,
+                    strategy_id=strategy.strategy_id,
                     message=f"expected an evaluation of {strategy.strategy_id} at {cadence} of "
                     f"{strategy.timeframe}, but {found}",
                     action="see whether its research worker runs, and whether its bars arrive (candle_stale)",

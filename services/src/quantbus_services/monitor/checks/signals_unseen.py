@@ -47,6 +47,7 @@ class SignalsUnseen:
             kind=self.name,
             severity=Severity.CRITICAL,
             subject=strategy_id,
+            strategy_id=strategy_id,
             message=f"expected a consumer to see each signal of {strategy_id} within "
             f"{self._limits.unseen_after.total_seconds():g} s, but {len(unseen)} were seen by none, "
             f"the oldest since {oldest.isoformat()}",
