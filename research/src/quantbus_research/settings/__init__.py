@@ -9,6 +9,7 @@ from quantbus_research.settings.recipe import (
     PolicySettings,
     PublishSettings,
     Recipe,
+    ShadowSettings,
 )
 from quantbus_research.settings.recipe_file import RecipeSource, find_recipe, load_recipe, shipped_recipes
 
@@ -21,6 +22,7 @@ __all__ = [
     "PublishSettings",
     "Recipe",
     "RecipeSource",
+    "ShadowSettings",
     "WorkerSettings",
     "find_recipe",
     "load_recipe",

@@ -30,6 +30,7 @@ __all__ = [
     "PolicySettings",
     "PublishSettings",
     "Recipe",
+    "ShadowSettings",
 ]
 
 _USUAL_WAIT_SECONDS = 60.0
@@ -180,6 +181,15 @@ class PolicySettings(_Group):
         return self
 
 
+class ShadowSettings(_Group):
+    """A second model that says what it would have said, under a strategy id of its own; nobody has to follow that."""
+
+    stage: Literal["candidate", "staging", "production"] = "staging"
+    """Whose model speaks there."""
+    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
+    """By default the recipe's own with ``.shadow`` behind it."""
+
+
 class PublishSettings(_Group):
     """When and how signals go out."""
 
@@ -187,10 +197,18 @@ class PublishSettings(_Group):
     """An entry may be acted upon so many bars after its bar has closed."""
     max_wait_seconds: Annotated[float, Field(gt=0)] | None = None
     """How long to wait for the bars of all pairs after bar close; at most 40 % of a bar, by default a minute."""
+    on_missing: Literal["publish_degraded", "nothing"] = "publish_degraded"
+    """The bar of some pair has not come in that time: speak about the others and say so, or say nothing about any. An
+    exit that is due by time goes out in any case."""
+    on_late: Literal["publish_degraded", "exits", "nothing"] = "exits"
+    """Half a bar has passed since the bar's close: say all of it and that it is late, say only what ends a position, or
+    say nothing. Once the next bar has closed nothing is said about this one."""
     catch_up_bars: Annotated[int, Field(ge=0, le=10_000)] = 0
     """After downtime, evaluate so many missed bars as ``backfill``, which never trades; 0 skips them."""
     stage: Literal["candidate", "staging", "production"] = "candidate"
     """Whose model speaks: one trained as bars go by, or the one that `promote` has put on this stage."""
+    shadow: ShadowSettings | None = None
+    """Another model beside it, to be compared."""
 
 
 class GateSettings(_Group):
