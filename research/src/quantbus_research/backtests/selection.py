@@ -4,8 +4,20 @@ import numpy as np
 import pandas as pd
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["top_k", "top_k_drop_n"]
+__all__ = ["at_turns", "top_k", "top_k_drop_n"]
+
+
+def at_turns(scores: pd.Series, timeframe: Timeframe, every: int) -> pd.Series:
+    """Return the scores of bars whose number since 1970 is a multiple of ``every``: when a choice is made.
+
+    So the same bars are chosen at whatever history is loaded: 24 hourly bars turn at midnight (UTC), 168 on Thursdays.
+    """
+    _require_positive(every=every)
+    opened = pd.DatetimeIndex(scores.index.get_level_values(1)).as_unit("ms").asi8
+    kept: pd.Series = scores[opened // (timeframe.seconds * 1_000) % every == 0]
+    return kept
 
 
 def top_k(scores: pd.Series, k: int, *, every: int = 1, short: bool = False) -> pd.DataFrame:

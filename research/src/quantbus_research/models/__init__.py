@@ -5,16 +5,20 @@ from quantbus_research.models.calibration import Calibrated, IsotonicCurve, Sigm
 from quantbus_research.models.families import FAMILIES, fit_model, read_model
 from quantbus_research.models.lightgbm_classifier import LightGBMClassifier
 from quantbus_research.models.linear_classifier import LinearClassifier
+from quantbus_research.models.walking import FoldFigures, Walked, walked
 
 __all__ = [
     "FAMILIES",
     "Calibrated",
+    "FoldFigures",
     "IsotonicCurve",
     "LightGBMClassifier",
     "LinearClassifier",
     "Model",
     "SigmoidCurve",
+    "Walked",
     "curve_of",
     "fit_model",
     "read_model",
+    "walked",
 ]

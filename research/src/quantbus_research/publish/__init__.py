@@ -4,6 +4,7 @@ from quantbus_research.publish.decisions import Thresholds, Verdict, View, decid
 from quantbus_research.publish.door import SignalSink, open_sink, without_live_rows
 from quantbus_research.publish.positions import Position, position_before, read_position
 from quantbus_research.publish.signals import Provenance, declaration_of, to_signals
+from quantbus_research.publish.walking import positions_of
 
 __all__ = [
     "Position",
@@ -16,6 +17,7 @@ __all__ = [
     "declaration_of",
     "open_sink",
     "position_before",
+    "positions_of",
     "read_position",
     "thresholds_of",
     "to_signals",

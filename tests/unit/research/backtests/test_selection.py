@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.backtests import Account, simulate, top_k, top_k_drop_n
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_research.backtests import Account, at_turns, simulate, top_k, top_k_drop_n
 from tests.unit.research.backtests.ground import market
 from tests.unit.research.panels import MINUTE, START
 
@@ -84,3 +85,16 @@ def test_a_portfolio_of_the_best_trades_from_one_balance() -> None:
 def test_numbers_below_one_are_refused(k: int, n: int) -> None:
     with pytest.raises(ConfigError, match="1 or more"):
         top_k_drop_n(scores([1, 2, 3, 4]), k, n)
+
+
+def test_a_choice_is_made_at_the_same_bars_whatever_history_is_loaded() -> None:
+    hour = Timeframe.parse("1h")
+    times = pd.date_range("2024-03-01 05:00", periods=60, freq="1h", tz="UTC")
+    index = pd.MultiIndex.from_product([["A", "B"], times], names=["symbol", "datetime"])
+    given_scores = pd.Series(range(120), index=index, dtype=float)
+    turns = at_turns(given_scores, hour, 24)
+    midnights = [moment for moment in times if moment.hour == 0]
+    assert sorted(set(turns.index.get_level_values(1))) == midnights
+    later = given_scores[index.get_level_values(1) >= times[7]]
+    pd.testing.assert_series_equal(at_turns(later, hour, 24), turns)
+    pd.testing.assert_series_equal(at_turns(given_scores, hour, 1), given_scores)

@@ -1,0 +1,6 @@
+"""Scoring: scores from factors by a formula that a person wrote down; nothing in it is learnt."""
+
+from quantbus_research.scoring.blend import blended
+from quantbus_research.scoring.votes import Vote, voted
+
+__all__ = ["Vote", "blended", "voted"]
