@@ -17,7 +17,7 @@ from quantbus_contracts.mongo.api_keys import ApiKeyStore
 from quantbus_contracts.mongo.client import connect
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema.api_key import ApiKey
-from quantbus_services.gateway.tokens import Token
+from quantbus_contracts.schema.tokens import Token
 
 QUANTBUS = str(Path(sys.executable).parent / "quantbus")
 

@@ -12,7 +12,7 @@ from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.runtime.redaction import redact
 from quantbus_contracts.runtime.settings import MongoSettings
-from quantbus_services.gateway.tokens import Token, parse_token
+from quantbus_contracts.schema.tokens import Token, parse_token
 from tests.integration.gateway.running import Gateway, running_gateway
 
 pytestmark = pytest.mark.integration

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from quantbus_contracts.cli.signal_life import Hop, Life, hops_of, remedies_for, verdict_on
 from quantbus_contracts.cli.signal_rows import content_of
+from quantbus_contracts.policy import Hop, Life, hops_of, remedies_for, verdict_on
 from quantbus_contracts.schema import Control, PublishedSignal, Revision, RiskState, Signal
 
 __all__ = ["life_screen", "live_line", "print_signals"]
@@ -147,8 +147,9 @@ def _revisions(published: PublishedSignal) -> Table:
 def _way(life: Life) -> Table:
     """One column for each step from the bar's close to the fill, one row for each consumer."""
     ways: Sequence[tuple[str, list[Hop]]] = [
-        (item.consumer_id, hops_of(life.published, item)) for item in life.executions
-    ] or [("–", hops_of(life.published))]
+        (item.consumer_id, hops_of(life.published, item, ingested_at=life.ingested_at))
+        for item in life.executions
+    ] or [("–", hops_of(life.published, ingested_at=life.ingested_at))]
     told = [
         number
         for number, hop in enumerate(ways[0][1])

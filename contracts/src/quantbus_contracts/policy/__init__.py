@@ -21,6 +21,7 @@ from quantbus_contracts.policy.interval import (
     is_future_stamped,
     tolerance_end,
 )
+from quantbus_contracts.policy.lives import Hop, Life, hops_of, remedies_for, verdict_on
 from quantbus_contracts.policy.origin import origin_refusal
 from quantbus_contracts.policy.overlooked import Fate, fate_of_overlooked
 from quantbus_contracts.policy.position import Position, StandingExit
@@ -28,6 +29,7 @@ from quantbus_contracts.policy.reasons import LASTING, RESTRAINTS, Reason, final
 from quantbus_contracts.policy.resizing import Holding, decide_resize
 from quantbus_contracts.policy.risk import NO_RISK, RiskView, risk_view
 from quantbus_contracts.policy.rules import TradingRules
+from quantbus_contracts.policy.sentences import sentence_of
 from quantbus_contracts.policy.side import PositionSide
 from quantbus_contracts.policy.sizing import (
     RAISED_AT_MOST,
@@ -58,7 +60,9 @@ __all__ = [
     "DecisionKind",
     "Fate",
     "Holding",
+    "Hop",
     "Interval",
+    "Life",
     "Obstacle",
     "PastTrade",
     "Position",
@@ -82,17 +86,21 @@ __all__ = [
     "final_reason",
     "first_bar_to_enter",
     "flips",
+    "hops_of",
     "is_below_minimum",
     "is_beyond_stop",
     "is_future_stamped",
     "is_missed",
     "is_nearer_stop",
     "origin_refusal",
+    "remedies_for",
     "requested_action",
     "resize",
     "risk_view",
+    "sentence_of",
     "stop_distance",
     "strictest_control",
     "tolerance_end",
+    "verdict_on",
     "wish_of",
 ]

@@ -10,10 +10,10 @@ from fastapi import Request
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.schema.api_key import ApiKey, KeyKind, Scope
+from quantbus_contracts.schema.tokens import Token, parse_token
 from quantbus_services.gateway.errors import ApiError, Code
 from quantbus_services.gateway.limits import Buckets
 from quantbus_services.gateway.metrics import GatewayMetrics
-from quantbus_services.gateway.tokens import Token, parse_token
 
 __all__ = ["Gate", "KeySource", "client_of"]
 

@@ -46,7 +46,7 @@ def create(
       quantbus keys create --name chart --hook --strategy momentum-1h --json
     """
     from quantbus_contracts.mongo.api_keys import ApiKeyStore
-    from quantbus_services.gateway.tokens import Token
+    from quantbus_contracts.schema.tokens import Token
 
     if hook and scope:
         raise ConfigError("a hook may only write: leave --scope out")

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from quantbus_services.gateway.tokens import SECRET_SHAPE
+from quantbus_contracts.schema.tokens import SECRET_SHAPE
 
 __all__ = ["JsonRefused", "holds_secret", "parse_strictly"]
 

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from quantbus_contracts.cli.sentences import sentence_of
-from quantbus_contracts.cli.signal_life import Life, as_dict, hops_of, remedies_for, verdict_on
+from quantbus_contracts.cli.signal_life import as_dict
 from quantbus_contracts.cli.signal_screens import life_screen
-from quantbus_contracts.policy import Reason
+from quantbus_contracts.policy import Life, Reason, hops_of, remedies_for, sentence_of, verdict_on
 from quantbus_contracts.schema import Control, ExecutionState, Fill, Heartbeat, PublishedSignal, RiskState
 from quantbus_contracts.testing import make_execution, make_signal
 
@@ -199,11 +198,13 @@ def test_hops_are_counted_from_the_last_step_that_is_known() -> None:
         state=ExecutionState.FILLED,
     )
     found = {
-        hop.name: hop.after.total_seconds() if hop.after else None for hop in hops_of(published, execution)
+        hop.name: hop.after.total_seconds() if hop.after else None
+        for hop in hops_of(published, execution, ingested_at=CLOSE + timedelta(milliseconds=100))
     }
     assert found == {
         "bar close": None,
-        "computed": 0.25,
+        "ingested": 0.1,
+        "computed": 0.15,
         "available": 0.75,
         "seen": 2.0,
         "ordered": None,

@@ -7,13 +7,13 @@ from prometheus_client import CollectorRegistry
 
 from quantbus_contracts.errors import BusUnavailable
 from quantbus_contracts.schema.api_key import ApiKey, Scope
+from quantbus_contracts.schema.tokens import Token
 from quantbus_contracts.testing import FrozenClock
 from quantbus_contracts.testing.builders import NOON
 from quantbus_services.gateway.errors import ApiError
 from quantbus_services.gateway.gate import Gate
 from quantbus_services.gateway.limits import Buckets
 from quantbus_services.gateway.metrics import GatewayMetrics
-from quantbus_services.gateway.tokens import Token
 
 
 class Keys:

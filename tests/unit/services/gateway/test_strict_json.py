@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantbus_contracts.schema.tokens import Token
 from quantbus_services.gateway.strict_json import DEEPEST, JsonRefused, holds_secret, parse_strictly
-from quantbus_services.gateway.tokens import Token
 
 PLAIN = st.recursive(
     st.none()

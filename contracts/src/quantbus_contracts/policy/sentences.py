@@ -1,6 +1,6 @@
 """Reasons and states as sentences: what the ledger's words mean to somebody who asks why."""
 
-from quantbus_contracts.policy import Reason
+from quantbus_contracts.policy.reasons import Reason
 from quantbus_contracts.schema import Execution, ExecutionState
 
 __all__ = ["sentence_of"]
