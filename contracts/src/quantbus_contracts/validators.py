@@ -9,7 +9,19 @@ from typing import Any
 
 from quantbus_contracts.timeframe import SUPPORTED_TIMEFRAMES
 
-__all__ = ["closed", "count", "flag", "moment", "number", "one_of", "text", "texts", "timeframe_name"]
+__all__ = [
+    "Schema",
+    "closed",
+    "count",
+    "flag",
+    "items",
+    "moment",
+    "number",
+    "one_of",
+    "text",
+    "texts",
+    "timeframe_name",
+]
 
 Schema = dict[str, Any]
 
@@ -48,6 +60,22 @@ def flag() -> Schema:
 def one_of(*values: str) -> Schema:
     """Return the schema of a closed set of strings."""
     return {"enum": list(values)}
+
+
+def items(fields: Schema, optional: Schema | None = None, *, at_most: int) -> Schema:
+    """Return the schema of a list: of one kind of value, or of closed objects with these fields.
+
+    ``fields`` with ``bsonType`` or ``enum`` is a value's schema, else a mapping of names to schemas.
+    """
+    if "enum" in fields or "bsonType" in fields:
+        return {"bsonType": "array", "maxItems": at_most, "items": fields}
+    one: Schema = {
+        "bsonType": "object",
+        "required": list(fields),
+        "properties": {**fields, **(optional or {})},
+        "additionalProperties": False,
+    }
+    return {"bsonType": "array", "maxItems": at_most, "items": one}
 
 
 def timeframe_name() -> Schema:

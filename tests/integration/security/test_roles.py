@@ -43,7 +43,8 @@ DATABASES = {
         )
     ],
     "quantbus_trading": [
-        *("executions", "heartbeats", "controls", "risk_state", "fills", "positions", "balances", "leases")
+        *("executions", "heartbeats", "controls", "risk_state", "fills", "positions", "balances", "leases"),
+        *("account_snapshots", "findings"),
     ],
 }
 EVERYTHING = [(database, name) for database, names in DATABASES.items() for name in names]
@@ -71,12 +72,13 @@ ALLOWED: dict[str, dict[str, str]] = {
         **dict.fromkeys(("executions", "fills", "positions", "balances", "leases"), "fciu"),
         "heartbeats": "iu",
     },
-    "account": {"heartbeats": "iu"},
+    "account": {"heartbeats": "iu", "account_snapshots": "i"},
     "monitor": {name: "fc" for _, name in EVERYTHING if name != "api_keys"}
-    | {"heartbeats": "fciu", "controls": "fciu"},
+    | {"heartbeats": "fciu", "controls": "fciu", "findings": "fciu"},
     "operator": {name: "fc" for _, name in EVERYTHING}
     | {name: letters for name, letters in PUBLISHER.items() if name != "heartbeats"}
-    | {"crypto_signals_rejected": "fci", "api_keys": "fciu", "controls": "fciu", "risk_state": "fciu"},
+    | {"crypto_signals_rejected": "fci", "api_keys": "fciu", "controls": "fciu", "risk_state": "fciu"}
+    | {"findings": "fciu"},
     "migrate": {name: "xv" for _, name in EVERYTHING},
 }
 # MongoDB's own clusterMonitor, which only the monitor has.

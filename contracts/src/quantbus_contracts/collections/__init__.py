@@ -10,6 +10,7 @@ from quantbus_contracts.collections.gaps import GAPS
 from quantbus_contracts.collections.instruments import INSTRUMENTS
 from quantbus_contracts.collections.market import MARKET, candle_collection
 from quantbus_contracts.collections.observations import OBSERVATIONS
+from quantbus_contracts.collections.oversight import OVERSIGHT
 from quantbus_contracts.collections.signals import SIGNALS
 from quantbus_contracts.collections.trading import TRADING
 from quantbus_contracts.collections.turns import TURNS
@@ -26,6 +27,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
     *TURNS,
     *TRADING,
     *ACCOUNTS,
+    *OVERSIGHT,
 )
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}

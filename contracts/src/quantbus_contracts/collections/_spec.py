@@ -17,6 +17,8 @@ class Index:
 
     fields: tuple[tuple[str, int], ...]
     unique: bool = False
+    kept_days: int | None = None
+    """After how many days the database removes rows, by the index's one field, a time; None: never."""
 
     @property
     def name(self) -> str:

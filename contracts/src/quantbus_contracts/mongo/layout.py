@@ -11,6 +11,8 @@ from quantbus_contracts.mongo.steps import Row
 
 __all__ = ["LayoutReport", "initialise", "missing_parts"]
 
+_DAY_SECONDS = 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutReport:
@@ -94,5 +96,6 @@ def _make_indexes(connection: Connection, spec: CollectionSpec) -> int:
     present = _index_names(connection, spec)
     made = [index for index in spec.indexes if index.name not in present]
     for index in made:
-        collection.create_index(list(index.fields), unique=index.unique, name=index.name)
+        lasting = {} if index.kept_days is None else {"expireAfterSeconds": index.kept_days * _DAY_SECONDS}
+        collection.create_index(list(index.fields), unique=index.unique, name=index.name, **lasting)
     return len(made)

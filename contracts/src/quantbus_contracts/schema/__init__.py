@@ -2,10 +2,21 @@
 
 from quantbus_contracts.schema._base import Document
 from quantbus_contracts.schema.account import Balance, Fill, FillPurpose, Holding, HoldingSide
+from quantbus_contracts.schema.account_snapshot import (
+    AccountBalance,
+    AccountFill,
+    AccountMarket,
+    AccountOrder,
+    AccountPart,
+    AccountPosition,
+    AccountSnapshot,
+    UnknownPart,
+)
 from quantbus_contracts.schema.audit import AuditFinding, AuditReport, FindingKind
 from quantbus_contracts.schema.candle import Candle, CandleKey, CandleRevision, CandleValues, ohlcv_fault
 from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
+from quantbus_contracts.schema.finding import FindingEpisode, RecordedFinding, Sighting, finding_id
 from quantbus_contracts.schema.gap import BROKEN_GAPS, Disagreement, DisagreementKind, Gap, GapState
 from quantbus_contracts.schema.heartbeat import Heartbeat
 from quantbus_contracts.schema.lease import Lease, LeaseBid
@@ -54,6 +65,13 @@ __all__ = [
     "MARKET_STATUSES",
     "OBSERVATIONS",
     "RULE_FIELDS",
+    "AccountBalance",
+    "AccountFill",
+    "AccountMarket",
+    "AccountOrder",
+    "AccountPart",
+    "AccountPosition",
+    "AccountSnapshot",
     "Action",
     "AuditFinding",
     "AuditReport",
@@ -77,6 +95,7 @@ __all__ = [
     "ExecutionState",
     "Fill",
     "FillPurpose",
+    "FindingEpisode",
     "FindingKind",
     "FundingRate",
     "Gap",
@@ -97,16 +116,20 @@ __all__ = [
     "PublishReport",
     "PublishRun",
     "PublishedSignal",
+    "RecordedFinding",
     "Rejection",
     "Revision",
     "RiskLevel",
     "RiskState",
+    "Sighting",
     "Signal",
     "SignalKey",
     "Strategy",
     "Universe",
     "UniverseMember",
     "UniverseMethod",
+    "UnknownPart",
+    "finding_id",
     "ohlcv_fault",
     "signal_id_of",
 ]
