@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from quantbus_contracts.embedded import ADMIN_USER, admin_password_file, start_server, stop_server
+from quantbus_contracts.embedded import admin_password_file, start_server, stop_server
 from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.mongo.founding import ADMIN_USER
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.mongo.roles import Role, apply_roles, mongo_name
 from quantbus_contracts.mongo.users import apply_users

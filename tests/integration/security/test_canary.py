@@ -18,10 +18,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from quantbus_contracts.embedded import ADMIN_USER, start_server
+from quantbus_contracts.embedded import start_server
 from quantbus_contracts.errors import QuantbusError
 from quantbus_contracts.mongo.address import resolve_uri
 from quantbus_contracts.mongo.client import connect
+from quantbus_contracts.mongo.founding import ADMIN_USER
 from quantbus_contracts.runtime.settings import KNOWN_NAMES, MongoSettings
 from quantbus_executor.session import Session
 from quantbus_executor.settings import ExecutorSettings

@@ -70,7 +70,8 @@ class Access:
 
 def administrator(settings: MongoSettings) -> MongoSettings:
     """Return the settings with the embedded server's administrator, where nothing says otherwise and there is one."""
-    from quantbus_contracts.embedded import ADMIN_USER, admin_password_file, server_status
+    from quantbus_contracts.embedded import admin_password_file, server_status
+    from quantbus_contracts.mongo.founding import ADMIN_USER
 
     if settings.mongo_uri is not None or settings.mongo_user is not None:
         return settings

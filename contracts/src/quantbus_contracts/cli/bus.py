@@ -59,6 +59,46 @@ def up(
 
 
 @app.command()
+def found(
+    members: Annotated[
+        str, typer.Option(help="The servers as everyone reaches them: mongo:27017, or several with commas.")
+    ],
+    key_file: Annotated[Path, typer.Option(help="The key file that each mongod was given as --keyFile.")],
+    admin_password_file: Annotated[Path, typer.Option(help="File with the administrator's password.")],
+    wait_seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="How long to wait for a primary.")
+    ] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Make servers that run with a key file one replica set, and its administrator; may be run any number of times.
+
+    The administrator gets the password of the file, also where it had another. Then `quantbus bus init --with-auth`
+    makes collections, roles and users.
+
+    \b
+    Example:
+      quantbus bus found --members mongo:27017 --key-file mongod.key --admin-password-file admin.password
+    """
+    from quantbus_contracts.mongo import founding
+    from quantbus_contracts.runtime.secret_files import read_secret
+
+    names = [name.strip() for name in members.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names) or not all(":" in name for name in names):
+        raise ConfigError(f"expected --members as host:port, each once, found {members!r}")
+    key, password = read_secret(key_file), read_secret(admin_password_file)
+    report = founding.found(names, key, password, timeout_seconds=wait_seconds)
+    console = Console()
+    if as_json:
+        console.print_json(data=asdict(report))
+        return
+    how = "made" if report.initiated else "stood already"
+    console.print(f"replica set of {', '.join(report.members)}: {how}; primary is {report.primary}")
+    console.print(
+        f"administrator {founding.ADMIN_USER}: {'made' if report.administrator_made else 'stood already'}"
+    )
+
+
+@app.command()
 def init(
     with_auth: Annotated[
         bool, typer.Option("--with-auth", help="Also make the roles, and a user with a password for each.")

@@ -1,11 +1,10 @@
 """A real MongoDB without asking the user for one: find a mongod, run it, remember where it listens."""
 
-from quantbus_contracts.embedded.access import ADMIN_USER, admin_password_file
+from quantbus_contracts.embedded.access import admin_password_file
 from quantbus_contracts.embedded.binary import find_mongod
 from quantbus_contracts.embedded.server import EmbeddedServer, server_status, start_server, stop_server
 
 __all__ = [
-    "ADMIN_USER",
     "EmbeddedServer",
     "admin_password_file",
     "find_mongod",

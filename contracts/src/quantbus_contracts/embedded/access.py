@@ -10,22 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from pymongo import MongoClient
 
-from quantbus_contracts.mongo.steps import Row
+from quantbus_contracts.mongo.founding import key_credentials
 from quantbus_contracts.runtime.secret_files import new_secret, read_secret, secret_folder, write_secret
 
 __all__ = [
-    "ADMIN_USER",
     "ServerKey",
+    "admin_password",
     "admin_password_file",
-    "ensure_administrator",
     "has_server_key",
     "server_key",
 ]
 
-ADMIN_USER = "quantbus_admin"
-_ADMIN_ROLES = ("clusterAdmin", "dbAdminAnyDatabase", "userAdminAnyDatabase")
 _KEY_BYTES = 96
 _KEY_FILE = "mongod.key"
 
@@ -45,12 +41,7 @@ class ServerKey:
     @property
     def credentials(self) -> dict[str, Any]:
         """What a client has to be told to act as the server itself."""
-        return {
-            "username": "__system",
-            "password": self.key.get_secret_value(),
-            "authSource": "local",
-            "authMechanism": "SCRAM-SHA-256",
-        }
+        return key_credentials(self.key)
 
 
 def server_key(home: Path) -> ServerKey:
@@ -71,11 +62,9 @@ def admin_password_file(home: Path) -> Path:
     return home / "secrets" / "admin.password"
 
 
-def ensure_administrator(client: "MongoClient[Row]", home: Path) -> None:
-    """Let the administrator have the password that the file says, whatever stood on either side before."""
+def admin_password(home: Path) -> SecretStr:
+    """Return the administrator's password; made on first use."""
     path = admin_password_file(home)
     if not path.exists():
         write_secret(path, new_secret())
-    command: Row = {"pwd": read_secret(path).get_secret_value(), "roles": list(_ADMIN_ROLES)}
-    known = client.admin.command({"usersInfo": ADMIN_USER})["users"]
-    client.admin.command({"updateUser" if known else "createUser": ADMIN_USER, **command})
+    return read_secret(path)

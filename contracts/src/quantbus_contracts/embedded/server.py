@@ -19,14 +19,14 @@ from pathlib import Path
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from quantbus_contracts.embedded.access import ServerKey, ensure_administrator, has_server_key, server_key
+from quantbus_contracts.embedded.access import ServerKey, admin_password, has_server_key, server_key
 from quantbus_contracts.embedded.binary import find_mongod
 from quantbus_contracts.errors import BusUnavailable, ConfigError
+from quantbus_contracts.mongo.founding import REPLICA_SET, ensure_administrator
 from quantbus_contracts.mongo.steps import Row
 
 __all__ = ["EmbeddedServer", "server_status", "start_server", "stop_server"]
 
-_REPLICA_SET = "quantbus"
 _NOT_YET_INITIALIZED = 94
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -177,7 +177,7 @@ def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
         str(binary),
         *_FLAGS,
         *(key.flags if key else ()),
-        f"--replSet={_REPLICA_SET}",
+        f"--replSet={REPLICA_SET}",
         f"--port={port}",
         f"--dbpath={data}",
         f"--logpath={log}",
@@ -189,12 +189,12 @@ def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
         _await_primary(pid, port, log, key)
         if key:
             with _direct_client(port, seconds=_START_SECONDS, key=key) as client:
-                ensure_administrator(client, home)
+                ensure_administrator(client, admin_password(home))
     except BaseException:
         if _alive(pid):
             os.kill(pid, signal.SIGKILL)
         raise
-    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={_REPLICA_SET}"
+    uri = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
     return EmbeddedServer(uri=uri, pid=pid, port=port, data=str(data), log=str(log), auth=with_auth)
 
 
@@ -238,7 +238,7 @@ def _configure(client: "MongoClient[Row]", port: int) -> None:
     except OperationFailure as error:
         if error.code != _NOT_YET_INITIALIZED:
             raise
-        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": [member]})
+        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
         return
     if config["members"][0]["host"] != member["host"]:
         config["members"][0]["host"] = member["host"]
