@@ -14,7 +14,7 @@ from quantbus_research.settings.nodes.model import ModelSettings
 from quantbus_research.settings.nodes.publish import PublishSettings, ShadowSettings
 from quantbus_research.settings.nodes.report import ReportSettings
 from quantbus_research.settings.nodes.rule import PolicySettings
-from quantbus_research.settings.nodes.score import ScoreSettings
+from quantbus_research.settings.nodes.score import ScoreSettings, VoteSettings
 from quantbus_research.settings.nodes.selection import SelectionSettings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "ScoreSettings",
     "SelectionSettings",
     "ShadowSettings",
+    "VoteSettings",
 ]
 
 AnyNode = Annotated[

@@ -10,7 +10,11 @@ __all__ = ["GateSettings"]
 
 
 class GateSettings(NodeSettings):
-    """What a model has to show before it is promoted."""
+    """What has to be shown: by a model before it is promoted, by a recipe before its run publishes.
+
+    Each input brings its questions: bars those to factors and model, scores those to a model's stretches, a backtest
+    those to what it came to.
+    """
 
     takes: ClassVar[tuple[Port, ...]] = (
         Port(ArtefactType.BARS, least=0),
@@ -31,3 +35,14 @@ class GateSettings(NodeSettings):
     """Share of top picks on which models of two periods agree."""
     top_share: Annotated[float, Field(gt=0, le=0.5)] = 0.2
     """Which part of the rows are top picks."""
+    good_stretches_at_least: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Share of the stretches out of sample in which scores rank what came later better than chance."""
+    gain_above: float = 0.0
+    """Total return of the backtest after costs (a fraction)."""
+    trades_at_least: Annotated[int, Field(ge=1)] = 30
+    sharpe_certainty_at_least: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Probability that the Sharpe ratio is above zero, given how many variants were tried."""
+    dearer_gain_above: float = 0.0
+    """Total return with costs half as high again (a fraction)."""
+    timing_above: float = 0.0
+    """Yearly Sharpe ratio of what it earned beyond holding the same exposure all along."""

@@ -39,3 +39,12 @@ class ModelSettings(NodeSettings):
     """Bars left out between the two parts, besides those whose label reaches into the second."""
     retrain_bars: Bars
     """Training data ends at the newest bar whose number since 1970 is a multiple of this."""
+    train_bars: Bars | None = None
+    """How many bars before it each stretch of the run learns from; by default half of the bars that there are."""
+    grow: bool = False
+    """Learn from all bars before a stretch, and no fewer than ``train_bars``."""
+
+    @property
+    def test_bars(self) -> int:
+        """How long a stretch is that one model speaks about."""
+        return self.retrain_bars

@@ -32,6 +32,8 @@ class PublishSettings(NodeSettings):
     kind: Literal["publish"] = "publish"
     when_refused: Literal["nothing", "publish"] = "nothing"
     """What to do where the gates say no."""
+    history_bars: Annotated[int, Field(ge=0, le=2_000_000)] = 0
+    """What a run says about so many bars before the newest as well, as ``backfill``, which never trades."""
     valid_bars: Annotated[float, Field(gt=0, le=1_000)] = 2.0
     """An entry may be acted upon so many bars after its bar has closed."""
     max_wait_seconds: Annotated[float, Field(gt=0)] | None = None

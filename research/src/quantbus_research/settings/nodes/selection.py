@@ -1,8 +1,8 @@
 """The kind ``selection``: from scores of many pairs to shares of one capital."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quantbus_research.settings.group import Bars
 from quantbus_research.settings.nodes._base import ArtefactType, NodeSettings, Port
@@ -22,6 +22,12 @@ class SelectionSettings(NodeSettings):
     drop: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """Exchange at most so many of them at a time; without it the best are chosen anew."""
     every_bars: Bars = 1
-    """Choose every so many bars."""
+    """Choose at bars whose number since 1970 is a multiple of this: 24 hourly bars turn at midnight (UTC)."""
     short: bool = False
     """Sell as many of the worst short, half of the capital on either side."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.drop is not None and self.short:
+            raise ValueError("drop: expected only where nothing is sold short")
+        return self
