@@ -11,12 +11,12 @@ from tests.unit.research.gates.worlds import trial
 
 WORLDS: dict[str, Trial] = {
     "a pattern": trial(memory=0.8),
-    "a pattern, linear": trial("model.kind=linear", memory=0.8),
+    "a pattern, linear": trial("nodes.model.family=linear", memory=0.8),
     "a random walk": trial(),
     "hardly any bars": trial(bars=90),
     "one bar": trial(bars=1),
-    "one factor": trial('factors.names=["log_return_1"]', memory=0.8),
-    "calibrated on too little": trial("model.calibration=isotonic", bars=100),
+    "one factor": trial('nodes.seen.names=["log_return_1"]', memory=0.8),
+    "calibrated on too little": trial("nodes.model.calibration=isotonic", bars=100),
 }
 
 

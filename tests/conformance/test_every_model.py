@@ -36,7 +36,7 @@ def fitted(kind: str, *, threads: int = 1) -> Model:
     family, _, calibration = kind.partition("+")
     settings = ModelSettings.model_validate(
         {
-            "kind": family,
+            "family": family,
             "calibration": calibration or "none",
             "rounds": 20,
             "retrain_bars": 1,

@@ -21,7 +21,7 @@ BARS = 640
 
 
 def options(*more: str) -> list[str]:
-    chosen = ["data.train_bars=600", "model.kind=linear", "model.calibration=sigmoid", *more]
+    chosen = ["nodes.bars.train_bars=600", "nodes.model.family=linear", "nodes.model.calibration=sigmoid", *more]
     return [part for key in chosen for part in ("--set", key)]
 
 
@@ -77,7 +77,7 @@ def test_a_model_goes_through_its_life_by_commands_and_publishes_nothing(
 
 
 def test_a_refusal_exits_1_with_its_numbers_and_a_what_if_stores_nothing(desk: Desk) -> None:
-    dear = options("gates.cost_rate=0.1")
+    dear = options("nodes.gates.cost_rate=0.1")
     told = ask(desk, "train", "demo", "--only", "ETH/USDT", "--what-if", "--as-of", at(BARS), *dear)
     assert isinstance(told, list)
     assert (told[0]["outcome"], told[0]["pairs"]) == ("would be trained", ["ETH/USDT"])

@@ -178,7 +178,7 @@ def desk(mongo_settings: MongoSettings, tmp_path: Path) -> Iterator[Desk]:
 
 
 def small(*more: str) -> list[str]:
-    chosen = ["data.train_bars=400", "data.min_train_bars=100", "model.rounds=10", *more]
+    chosen = ["nodes.bars.train_bars=400", "nodes.bars.min_train_bars=100", "nodes.model.rounds=10", *more]
     return [part for key in chosen for part in ("--set", key)]
 
 
@@ -211,7 +211,7 @@ def test_a_recipe_with_a_typo_exits_2_and_writes_nothing(
 
 
 def test_too_little_history_exits_2_with_the_way_out(stocked: Connection, desk: Desk) -> None:
-    code, _, err = desk.run("run", "demo", "--set", "data.min_train_bars=900")
+    code, _, err = desk.run("run", "demo", "--set", "nodes.bars.min_train_bars=900")
     assert code == 2
     assert "BTC/USDT has" in err
     assert "quantbus ingest" in err
@@ -321,7 +321,7 @@ def test_recorded_market_data_runs_from_end_to_end(
             )
         )
     reports = [
-        run(connection, tmp_path / home, make_recipe("data.train_bars=1000"), as_of=as_of)
+        run(connection, tmp_path / home, make_recipe("nodes.bars.train_bars=1000"), as_of=as_of)
         for home in ("a", "b")
     ]
     assert reports[0].inference.bar == datetime(2025, 6, 15, 11, 59, tzinfo=UTC)

@@ -3,7 +3,12 @@
 from quantbus_research.factors import catalogue
 from quantbus_research.settings import Recipe, find_recipe, load_recipe
 
-SMALL = ("data.train_bars=400", "data.min_train_bars=100", "model.rounds=10", "model.retrain_bars=10")
+SMALL = (
+    "nodes.bars.train_bars=400",
+    "nodes.bars.min_train_bars=100",
+    "nodes.model.rounds=10",
+    "nodes.model.retrain_bars=10",
+)
 
 
 def make_recipe(*overrides: str) -> Recipe:

@@ -28,7 +28,9 @@ def test_the_shipped_recipes_are_listed() -> None:
 
 
 def test_a_valid_recipe_is_called_valid() -> None:
-    shown = runner.invoke(app, ["validate", "demo", "--set", "policy.hold_bars=4", "--pairs", "SOL/USDT"])
+    shown = runner.invoke(
+        app, ["validate", "demo", "--set", "nodes.policy.hold_bars=4", "--pairs", "SOL/USDT"]
+    )
     assert shown.exit_code == 0
     assert "demo is valid: strategy demo" in shown.output
 
@@ -39,7 +41,7 @@ def test_a_typo_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
     for command in ("run", "validate"):
         shown = runner.invoke(app, [command, str(mine)])
         assert isinstance(shown.exception, ConfigError)
-        assert "[policy] has no key 'hold_bar'; did you mean 'hold_bars'?" in str(shown.exception)
+        assert "[nodes.policy] has no key 'hold_bar'; did you mean 'hold_bars'?" in str(shown.exception)
 
 
 @pytest.mark.parametrize(

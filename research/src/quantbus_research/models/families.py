@@ -39,7 +39,7 @@ def fit_model(
     ConfigError
         If there are too few rows, or only one of the two outcomes occurs in them.
     """
-    family = FAMILIES[settings.kind]
+    family = FAMILIES[settings.family]
 
     def fit(rows: pd.DataFrame, outcomes: pd.Series) -> Model:
         return family.fit(rows, outcomes, settings)

@@ -1,7 +1,7 @@
 """Finds, reads and validates recipe files; each error names the line, the key and what was meant."""
 
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
@@ -63,8 +63,16 @@ def find_recipe(name: str) -> RecipeSource:
     )
 
 
-def load_recipe(source: RecipeSource, *, factors: Collection[str], overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(
+    source: RecipeSource,
+    *,
+    factors: Collection[str],
+    sets: Mapping[str, Sequence[str]] | None = None,
+    overrides: Sequence[str] = (),
+) -> Recipe:
     """Validate a recipe, with ``key.path=value`` overrides applied on top of the file.
+
+    ``factors`` are those that there are, ``sets`` the names under which several of them go.
 
     Raises
     ------
@@ -79,11 +87,12 @@ def load_recipe(source: RecipeSource, *, factors: Collection[str], overrides: Se
     for path, value in overridden.items():
         _set(tree, path, value)
     try:
-        return Recipe.model_validate(tree, context={"factors": frozenset(factors)})
+        return Recipe.model_validate(tree, context={"factors": factors, "sets": sets or {}})
     except ValidationError as error:
         told = [
-            describe_fault(fault, source.text, overridden=overridden, factors=factors)
-            for fault in error.errors(include_url=False, include_context=False)
+            line
+            for fault in error.errors(include_url=False)
+            for line in describe_fault(fault, source.text, overridden=overridden, factors=factors)
         ]
         raise ConfigError(
             f"recipe {source.name} has {len(told)} fault{'s' * (len(told) > 1)}; nothing was done:\n  "

@@ -36,7 +36,7 @@ from quantbus_research.registry import (
     model_id_of,
     sha256_of,
 )
-from quantbus_research.settings import Recipe
+from quantbus_research.settings import PublishSettings, Recipe
 from quantbus_research.workflows.session import Session
 from quantbus_research.workflows.staged import Trained, staged
 
@@ -95,7 +95,7 @@ def narrowed(recipe: Recipe, pairs: Sequence[str]) -> Recipe:
             f"expected some of the recipe's pairs, {', '.join(recipe.market.pairs)}, found {', '.join(unknown)!r}"
         )
     kept = tuple(pair for pair in recipe.market.pairs if pair in pairs)
-    return _with(recipe, "market", pairs=kept)
+    return recipe.changed(pairs=kept)
 
 
 def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
@@ -156,13 +156,7 @@ def rehearse(session: Session, as_of: datetime | None = None) -> tuple[Plan, dic
 
 
 def _as_candidate(session: Session) -> Session:
-    return replace(session, recipe=_with(session.recipe, "publish", stage="candidate"))
-
-
-def _with(recipe: Recipe, group: str, **values: object) -> Recipe:
-    # Made anew, not copied: a copy would keep the hashes that were computed for the former values.
-    told = recipe.model_dump()
-    return Recipe.model_validate({**told, group: {**told[group], **values}})
+    return replace(session, recipe=session.recipe.changed(PublishSettings, stage="candidate"))
 
 
 def _newest_bar(session: Session, as_of: datetime | None) -> datetime:
@@ -190,7 +184,7 @@ def plan(session: Session, bar: datetime) -> Plan:
         data=span,
         factors=signatures,
         code_version=code_version(),
-        library=version("lightgbm" if recipe.model.kind == "lightgbm" else "numpy"),
+        library=version("lightgbm" if recipe.model.family == "lightgbm" else "numpy"),
     )
     is_stored = session.registry.contains(recipe.strategy_id, model_id)
     return Plan(model_id, end, span, signatures, is_stored, panel, asked)

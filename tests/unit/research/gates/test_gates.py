@@ -69,7 +69,7 @@ def test_pairs_share_the_capital() -> None:
 
 def test_costs_only_ever_take() -> None:
     world = trial(memory=0.8)
-    dear = trial("gates.cost_rate=0.05", memory=0.8)
+    dear = trial("nodes.gates.cost_rate=0.05", memory=0.8)
     cheap_verdict, dear_verdict = INFORMATION(world), INFORMATION(dear)
     assert cheap_verdict.passed
     assert not dear_verdict.passed
@@ -94,7 +94,7 @@ def test_a_factor_that_leads_returns_has_a_high_ratio() -> None:
 
 
 def test_too_few_factors_cannot_be_compared() -> None:
-    verdict = CONSISTENCY(trial('factors.names=["log_return_1", "rsi_14"]', memory=0.8))
+    verdict = CONSISTENCY(trial('nodes.seen.names=["log_return_1", "rsi_14"]', memory=0.8))
     assert not verdict.passed
     assert "2 factors can be compared; at least 3" in verdict.told
 

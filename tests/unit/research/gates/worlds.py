@@ -29,5 +29,5 @@ def trial(*overrides: str, memory: float = 0.0, bars: int = 1_500, recipe: Recip
         BTC=moving_series(bars, seed=1, memory=memory), ETH=moving_series(bars, seed=2, memory=memory)
     )
     newest = pd.Timestamp(panel.index.get_level_values(1).max())
-    chosen = recipe or make_recipe("data.train_bars=4000", "model.rounds=20", *overrides)
+    chosen = recipe or make_recipe("nodes.bars.train_bars=4000", "nodes.model.rounds=20", *overrides)
     return Trial(panel, chosen, (newest + MINUTE.delta).to_pydatetime())

@@ -80,7 +80,7 @@ def test_no_model_scores_bars_whose_labels_overlap_what_it_learnt() -> None:
 @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
 def test_a_calibrated_model_comes_back_from_its_text_bit_for_bit(kind: str, calibration: str) -> None:
     features, labels, known_at = timed_rows()
-    asked = settings(kind=kind, calibration=calibration)
+    asked = settings(family=kind, calibration=calibration)
     model = fit_model(features, labels, known_at, asked, MINUTE)
     assert model.kind == f"{kind}+{calibration}"
     again = read_model(model.kind, model.to_text())
@@ -90,7 +90,7 @@ def test_a_calibrated_model_comes_back_from_its_text_bit_for_bit(kind: str, cali
 
 
 def test_a_calibrated_text_that_was_bent_is_refused() -> None:
-    model = fit_model(*timed_rows(), settings(kind="linear", calibration="isotonic"), MINUTE)
+    model = fit_model(*timed_rows(), settings(family="linear", calibration="isotonic"), MINUTE)
     told = json.loads(model.to_text())
     told["calibration"]["probabilities"][0] = 1.0
     for text in (json.dumps(told), "{}", "not json"):

@@ -35,12 +35,16 @@ def test_the_demo_says_that_it_claims_no_profit() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("hold_bars =", "hold_bar =", "[policy] has no key 'hold_bar'; did you mean 'hold_bars'?"),
-        ("horizon_bars =", "horzon_bars =", "[label] has no key 'horzon_bars'; did you mean 'horizon_bars'?"),
-        ("[publish]", "[publsh]", "the top level has no key 'publsh'; did you mean 'publish'?"),
+        ("hold_bars =", "hold_bar =", "[nodes.policy] has no key 'hold_bar'; did you mean 'hold_bars'?"),
+        (
+            "horizon_bars =",
+            "horzon_bars =",
+            "[nodes.rises] has no key 'horzon_bars'; did you mean 'horizon_bars'?",
+        ),
+        ("[market]", "[markt]", "the top level has no key 'markt'; did you mean 'market'?"),
         ('"rsi_14"', '"rsi_15"', "unknown factor 'rsi_15'; did you mean 'rsi_14'?"),
-        ("seed = 7", 'seed = "seven"', "model.seed: Input should be a valid integer"),
-        ("exit = 0.1", "exit = 0.9", "policy.exit: expected at most enter (0.5), found 0.9"),
+        ("seed = 7", 'seed = "seven"', "nodes.model.seed: Input should be a valid integer"),
+        ("exit = 0.1", "exit = 0.9", "nodes.policy.exit: expected at most enter (0.5), found 0.9"),
         ('"ETH/USDT"', '"ETHUSDT"', "market.pairs: expected BASE/QUOTE"),
         ('timeframe = "1m"', 'timeframe = "7m"', "market.timeframe: expected one of 1m"),
         ("min_train_bars = 240", "min_train_bars = 2400", "expected at most train_bars (1000), found 2400"),
@@ -57,7 +61,7 @@ def test_a_fault_is_told_with_its_line_and_the_way_out(old: str, new: str, told:
 
 def test_a_missing_key_is_told_with_the_line_of_its_table() -> None:
     text = DEMO.replace("horizon_bars = 2\n", "")
-    assert f"line {line_of(text, '[label]')}: the key 'horizon_bars' is missing" in faults(text)
+    assert f"line {line_of(text, '[nodes.rises]')}: the key 'horizon_bars' is missing" in faults(text)
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -71,8 +75,12 @@ def test_a_text_that_is_not_toml_is_told_with_its_line() -> None:
 
 
 def test_a_fault_of_an_override_names_the_override() -> None:
-    assert "--set policy.hold_bar: [policy] has no key 'hold_bar'" in faults(DEMO, ("policy.hold_bar=3",))
-    assert "--set model.seed: model.seed: Input should be" in faults(DEMO, ("model.seed=-1",))
+    assert "--set nodes.policy.hold_bar: [nodes.policy] has no key 'hold_bar'" in faults(
+        DEMO, ("nodes.policy.hold_bar=3",)
+    )
+    assert "--set nodes.model.seed: nodes.model.seed: Input should be" in faults(
+        DEMO, ("nodes.model.seed=-1",)
+    )
     assert "expected --set key.path=value, found 'nonsense'" in faults(DEMO, ("nonsense",))
     assert "is a value, not a table" in faults(DEMO, ("strategy_id.x=1",))
 
@@ -82,7 +90,7 @@ def test_an_override_wins_over_the_file() -> None:
     recipe = load_recipe(
         source,
         factors=FACTORS,
-        overrides=["policy.hold_bars=5", "strategy_id=other", 'market.pairs=["SOL/USDT"]'],
+        overrides=["nodes.policy.hold_bars=5", "strategy_id=other", 'market.pairs=["SOL/USDT"]'],
     )
     assert recipe.policy.hold_bars == 5
     assert recipe.strategy_id == "other"
@@ -92,8 +100,8 @@ def test_an_override_wins_over_the_file() -> None:
 def test_the_training_hash_ignores_what_does_not_make_the_model() -> None:
     source = find_recipe("demo")
     plain = load_recipe(source, factors=FACTORS)
-    patient = load_recipe(source, factors=FACTORS, overrides=["policy.hold_bars=9"])
-    reseeded = load_recipe(source, factors=FACTORS, overrides=["model.seed=8"])
+    patient = load_recipe(source, factors=FACTORS, overrides=["nodes.policy.hold_bars=9"])
+    reseeded = load_recipe(source, factors=FACTORS, overrides=["nodes.model.seed=8"])
     assert plain.training_hash == patient.training_hash != reseeded.training_hash
     assert plain.config_hash != patient.config_hash
 
@@ -115,9 +123,9 @@ def test_a_recipe_is_found_by_path_or_by_name(tmp_path: Path) -> None:
 def test_waiting_for_a_bar_never_takes_half_of_it() -> None:
     source = find_recipe("demo")
     assert load_recipe(source, factors=FACTORS).max_wait.total_seconds() == 24
-    impatient = load_recipe(source, factors=FACTORS, overrides=["publish.max_wait_seconds=3"])
+    impatient = load_recipe(source, factors=FACTORS, overrides=["nodes.publish.max_wait_seconds=3"])
     assert impatient.max_wait.total_seconds() == 3
     hourly = load_recipe(find_recipe("direction_1h"), factors=FACTORS)
     assert hourly.max_wait.total_seconds() == 60
-    endless = load_recipe(source, factors=FACTORS, overrides=["publish.max_wait_seconds=9000"])
+    endless = load_recipe(source, factors=FACTORS, overrides=["nodes.publish.max_wait_seconds=9000"])
     assert endless.max_wait.total_seconds() == 24

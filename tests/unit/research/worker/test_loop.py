@@ -66,7 +66,7 @@ def test_every_bar_is_evaluated_once_soon_after_it_closes(world: World) -> None:
 
 
 def test_a_round_trip_happens_within_four_bars_whatever_the_model_thinks(tmp_path: Path) -> None:
-    stubborn = make_recipe("policy.enter=1.0", "policy.exit=0.0")
+    stubborn = make_recipe("nodes.policy.enter=1.0", "nodes.policy.exit=0.0")
     world = make_world(tmp_path, bars=BARS, recipe=stubborn)
     world.on_pause.append(world.feed)
     Worker(world, max_bars=4).loop.run()
@@ -96,7 +96,7 @@ def test_after_downtime_only_the_newest_bar_is_said(world: World) -> None:
 
 
 def test_missed_bars_are_caught_up_as_backfill_where_the_recipe_says_so(tmp_path: Path) -> None:
-    recipe = make_recipe("publish.catch_up_bars=3")
+    recipe = make_recipe("nodes.publish.catch_up_bars=3")
     world = make_world(tmp_path, bars=BARS, recipe=recipe)
     world.on_pause.append(world.feed)
     Worker(world, max_bars=1).loop.run()

@@ -23,7 +23,7 @@ def _quiet() -> Iterator[None]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = make_world(tmp_path, bars=BARS, recipe=make_recipe("publish.stage=production"))
+    made = make_world(tmp_path, bars=BARS, recipe=make_recipe("nodes.publish.stage=production"))
     made.on_pause.append(made.feed)
     return made
 
@@ -71,7 +71,7 @@ def test_a_rollback_is_heard_at_the_next_bar(world: World) -> None:
 
 
 def test_catching_up_leaves_out_bars_that_the_model_was_trained_on(tmp_path: Path) -> None:
-    recipe = make_recipe("publish.stage=production", "publish.catch_up_bars=30")
+    recipe = make_recipe("nodes.publish.stage=production", "nodes.publish.catch_up_bars=30")
     world = make_world(tmp_path, bars=BARS, recipe=recipe)
     put_in_production(world, 190)
     Worker(world, max_bars=1).loop.run()

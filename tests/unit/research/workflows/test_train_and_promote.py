@@ -12,7 +12,7 @@ from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_research.dataset import TooFewBars
 from quantbus_research.gates import Gate
 from quantbus_research.registry import Baseline, Manifest
-from quantbus_research.settings import Recipe
+from quantbus_research.settings import PublishSettings, Recipe
 from quantbus_research.workflows import (
     SawTheFuture,
     Session,
@@ -31,7 +31,7 @@ from tests.unit.research.recipes import make_recipe
 from tests.unit.research.sessions import World, make_world
 
 BARS, TOTAL = 600, 640
-RECIPE = make_recipe("data.train_bars=600", "model.kind=linear", "gates.cost_rate=0.0005")
+RECIPE = make_recipe("nodes.bars.train_bars=600", "nodes.model.family=linear", "nodes.gates.cost_rate=0.0005")
 
 
 def patterned(home: Path, recipe: Recipe = RECIPE) -> World:
@@ -58,9 +58,7 @@ def later(world: World, bars: int) -> World:
 
 
 def of_stage(world: World, stage: str) -> Session:
-    publish = world.session.recipe.model_dump()["publish"] | {"stage": stage}
-    told = world.session.recipe.model_dump() | {"publish": publish}
-    return replace(world.session, recipe=Recipe.model_validate(told))
+    return replace(world.session, recipe=world.session.recipe.changed(PublishSettings, stage=stage))
 
 
 def files_below(home: Path) -> set[str]:
@@ -93,7 +91,9 @@ def test_a_card_says_where_a_model_is_not_to_be_trusted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["lightgbm", "linear"])
 def test_a_calibrated_model_is_trained_stored_and_asked(tmp_path: Path, kind: str) -> None:
-    recipe = make_recipe("data.train_bars=600", f"model.kind={kind}", "model.calibration=sigmoid")
+    recipe = make_recipe(
+        "nodes.bars.train_bars=600", f"nodes.model.family={kind}", "nodes.model.calibration=sigmoid"
+    )
     world = patterned(tmp_path, recipe)
     manifest = train_now(world.session, retrain=False).manifest
     assert manifest.kind == f"{kind}+sigmoid"
@@ -236,7 +236,7 @@ def test_of_two_promotions_at_once_one_is_told_that_the_stages_changed(
 
 def test_a_model_of_another_recipe_is_not_judged(world: World) -> None:
     manifest = train_now(world.session, retrain=False).manifest
-    other = replace(world.session, recipe=make_recipe("data.train_bars=500"))
+    other = replace(world.session, recipe=make_recipe("nodes.bars.train_bars=500"))
     with pytest.raises(ConfigError, match="trained by this recipe"):
         promote(other, manifest.model_id)
     with pytest.raises(ConfigError, match="that this recipe of demo trained, found 1 of others"):
@@ -275,8 +275,8 @@ def test_a_model_says_nothing_about_bars_it_was_trained_on(world: World) -> None
 
 
 CHANGES: dict[str, tuple[str, Callable[[], Recipe]]] = {
-    "factors": ("factors rsi_14", lambda: make_recipe('factors.names=["log_return_1"]')),
-    "label": ("label 'direction, 2 bars'", lambda: make_recipe("label.horizon_bars=3")),
+    "factors": ("factors rsi_14", lambda: make_recipe('nodes.seen.names=["log_return_1"]')),
+    "label": ("label 'direction, 2 bars'", lambda: make_recipe("nodes.rises.horizon_bars=3")),
     "pairs": ("pairs", lambda: make_recipe('market.pairs=["BTC/USDT", "SOL/USDT"]')),
 }
 

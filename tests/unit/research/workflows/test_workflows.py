@@ -101,7 +101,9 @@ def test_a_second_run_of_the_same_bar_changes_nothing(world: World) -> None:
 
 
 def test_a_bar_that_says_nothing_is_recorded_all_the_same(tmp_path: Path) -> None:
-    recipe = make_recipe('policy={thresholds="absolute", enter=1.0, exit=-1.0}')
+    recipe = make_recipe(
+        'nodes.policy={kind="rule", inputs=["model"], thresholds="absolute", enter=1.0, exit=-1.0}'
+    )
     world = make_world(tmp_path, bars=BARS, recipe=recipe)
     run_once(world.session)
     assert world.said() == {}
@@ -171,7 +173,7 @@ def test_a_gap_in_the_look_back_is_published_as_degraded(world: World) -> None:
 
 
 def test_a_gap_is_skipped_where_the_recipe_says_so(tmp_path: Path) -> None:
-    recipe = make_recipe("policy.on_gap=skip")
+    recipe = make_recipe("nodes.policy.on_gap=skip")
     world = make_world(tmp_path, bars=BARS, recipe=recipe)
     drop(world, "BINANCE:BTCUSDT", BARS - 20)
     run_once(world.session)
@@ -207,7 +209,7 @@ def test_a_gap_that_the_venue_has_confirmed_is_degraded_and_told_apart(world: Wo
 def test_only_gaps_that_may_be_filled_yet_are_skipped_where_the_recipe_says_so(
     tmp_path: Path, confirmed: bool, said: bool
 ) -> None:
-    world = make_world(tmp_path, bars=BARS, recipe=make_recipe("policy.on_gap=skip_open"))
+    world = make_world(tmp_path, bars=BARS, recipe=make_recipe("nodes.policy.on_gap=skip_open"))
     drop(world, "BINANCE:BTCUSDT", BARS - 20)
     if confirmed:
         confirm_empty(world, "BINANCE:BTCUSDT", BARS - 20, BARS - 20)
@@ -269,7 +271,7 @@ def test_the_newest_bar_is_one_that_has_closed(world: World) -> None:
 
 def test_nothing_is_learnt_from_a_random_walk() -> None:
     # A leak anywhere between bars and the validation figures would show as skill.
-    recipe = make_recipe("model.rounds=40")
+    recipe = make_recipe("nodes.model.rounds=40")
     panel = panel_of(BTC=make_series(4_000, seed=10), ETH=make_series(4_000, seed=100))
     end = panel.index.get_level_values(1).max() + MINUTE.delta
     figures = validation_metrics(build_table(panel, recipe, end.to_pydatetime()), recipe)
