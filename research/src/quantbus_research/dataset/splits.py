@@ -90,10 +90,12 @@ def walk_forward(
     test_bars: int,
     step_bars: int | None = None,
     embargo_bars: int = 0,
+    anchored: bool = False,
 ) -> list[Fold]:
     """Train on a window of fixed length, test on the bars after it, move on by ``step_bars`` (by default the test).
 
-    Lengths are of the calendar: bars that are missing count. The last test may be shorter.
+    Lengths are of the calendar: bars that are missing count. The last test may be shorter. With ``anchored`` tests
+    begin at bars whose number since 1970 is a multiple of the step, so that they stay where they are as history grows.
 
     Raises
     ------
@@ -101,7 +103,14 @@ def walk_forward(
         If the rows are too few for one fold.
     """
     return list(
-        _walk(known_at, timeframe, (train_bars, test_bars, step_bars or test_bars), embargo_bars, whole=False)
+        _walk(
+            known_at,
+            timeframe,
+            (train_bars, test_bars, step_bars or test_bars),
+            embargo_bars,
+            whole=False,
+            anchored=anchored,
+        )
     )
 
 
@@ -113,10 +122,18 @@ def expanding(
     test_bars: int,
     step_bars: int | None = None,
     embargo_bars: int = 0,
+    anchored: bool = False,
 ) -> list[Fold]:
     """Train on everything before the test, at least ``train_bars`` bars; else as `walk_forward`."""
     return list(
-        _walk(known_at, timeframe, (train_bars, test_bars, step_bars or test_bars), embargo_bars, whole=True)
+        _walk(
+            known_at,
+            timeframe,
+            (train_bars, test_bars, step_bars or test_bars),
+            embargo_bars,
+            whole=True,
+            anchored=anchored,
+        )
     )
 
 
@@ -166,7 +183,13 @@ def combinatorial_purged(
 
 
 def _walk(
-    known_at: pd.Series, timeframe: Timeframe, bars: tuple[int, int, int], embargo_bars: int, *, whole: bool
+    known_at: pd.Series,
+    timeframe: Timeframe,
+    bars: tuple[int, int, int],
+    embargo_bars: int,
+    *,
+    whole: bool,
+    anchored: bool,
 ) -> Iterator[Fold]:
     train_bars, test_bars, step_bars = bars
     if min(bars) < 1:
@@ -174,6 +197,8 @@ def _walk(
     times = _times(known_at)
     end = times[-1] + timeframe.delta
     start = times[0] + train_bars * timeframe.delta
+    if anchored:
+        start = start.ceil(step_bars * timeframe.delta)
     if start >= end:
         raise ConfigError(
             f"expected more than {train_bars} bars to train on and some to test, "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.dataset import Fold, expanding, walk_forward
 from quantbus_research.evaluation import area_under_curve, rank_correlation
+from quantbus_research.models._base import Model
 from quantbus_research.models.families import fit_model
 from quantbus_research.settings import ModelSettings
 
@@ -35,10 +36,14 @@ class FoldFigures:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """Scores out of sample (-1..1), indexed by (symbol, datetime), and the stretches they come from."""
+    """Scores out of sample (-1..1), indexed by (symbol, datetime), and the stretches they come from.
+
+    ``newest`` is the model of the last stretch.
+    """
 
     scores: pd.Series
     folds: tuple[FoldFigures, ...]
+    newest: Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,14 @@ class _Rows:
     direction: pd.Series
     returns: pd.Series
     known_at: pd.Series
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    test: NDArray[np.bool_]
+    scores: NDArray[np.float64]
+    figures: FoldFigures
+    model: Model
 
 
 def walked(
@@ -63,6 +76,8 @@ def walked(
     jobs: int = 1,
 ) -> Walked:
     """Fit on ``train_bars`` bars, predict the ``test_bars`` after them, move on, to the newest row.
+
+    Stretches begin at bars whose number since 1970 is a multiple of ``test_bars``.
 
     A row trains only if its label was known when the first bar that is predicted opened. Rows without a label are
     predicted as well: that is what the newest ones are like.
@@ -88,7 +103,12 @@ def walked(
     # Every row has its place in time; what it teaches is looked at in each fold.
     placed = known_at.where(known_at.notna(), _far(known_at))
     folds = cut(
-        placed, timeframe, train_bars=train_bars, test_bars=test_bars, embargo_bars=settings.embargo_bars
+        placed,
+        timeframe,
+        train_bars=train_bars,
+        test_bars=test_bars,
+        embargo_bars=settings.embargo_bars,
+        anchored=True,
     )
     done = joblib.Parallel(n_jobs=jobs, prefer="threads")(
         joblib.delayed(_one)(rows, fold, settings, timeframe) for fold in folds
@@ -103,9 +123,7 @@ def _far(known_at: pd.Series) -> pd.Timestamp:
     return last + pd.Timedelta(days=36_500)
 
 
-def _one(
-    rows: _Rows, fold: Fold, settings: ModelSettings, timeframe: Timeframe
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], FoldFigures]:
+def _one(rows: _Rows, fold: Fold, settings: ModelSettings, timeframe: Timeframe) -> _Stretch:
     model = fit_model(
         rows.features[fold.train],
         rows.direction[fold.train],
@@ -114,7 +132,7 @@ def _one(
         timeframe,
     )
     said = model.predict(rows.features[fold.test])
-    return fold.test, 2.0 * said - 1.0, _figures(rows, fold, said)
+    return _Stretch(fold.test, 2.0 * said - 1.0, _figures(rows, fold, said), model)
 
 
 def _figures(rows: _Rows, fold: Fold, said: NDArray[np.float64]) -> FoldFigures:
@@ -134,12 +152,10 @@ def _figures(rows: _Rows, fold: Fold, said: NDArray[np.float64]) -> FoldFigures:
     )
 
 
-def _joined(
-    features: pd.DataFrame, done: Sequence[tuple[NDArray[np.bool_], NDArray[np.float64], FoldFigures]]
-) -> Walked:
+def _joined(features: pd.DataFrame, done: Sequence[_Stretch]) -> Walked:
     said, seen = np.full(len(features), np.nan), np.zeros(len(features), dtype=bool)
-    for test, scores, _ in done:
-        said[test] = scores
-        seen |= test
+    for stretch in done:
+        said[stretch.test] = stretch.scores
+        seen |= stretch.test
     told = pd.Series(said[seen], index=features.index[seen], name="score")
-    return Walked(told.sort_index(), tuple(figures for _, _, figures in done))
+    return Walked(told.sort_index(), tuple(stretch.figures for stretch in done), done[-1].model)

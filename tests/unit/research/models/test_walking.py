@@ -37,7 +37,7 @@ def test_every_bar_after_the_first_training_is_predicted_once_up_to_the_newest()
     scores = walk(panel).scores
     times = pd.DatetimeIndex(panel.index.get_level_values(1).unique())
     first = compute(panel, FACTORS).dropna().index.get_level_values(1).min()
-    expected = times[times >= first + 100 * MINUTE.delta]
+    expected = times[times >= (first + 100 * MINUTE.delta).ceil("40min")]
     assert scores.index.is_unique
     for symbol in panel.index.get_level_values(0).unique():
         assert pd.DatetimeIndex(scores[symbol].index).equals(expected)
@@ -66,7 +66,24 @@ def test_what_a_model_learns_was_known_when_its_stretch_began() -> None:
     assert told.folds[0].rows_train == symbols * (100 - HORIZON)
     assert told.folds[1].rows_train == told.folds[0].rows_train
     grown = walk(panel, keep_all=True)
-    assert grown.folds[1].rows_train == symbols * (140 - HORIZON)
+    assert grown.folds[0].rows_train >= told.folds[0].rows_train
+    assert grown.folds[1].rows_train == grown.folds[0].rows_train + symbols * 40
+
+
+def test_stretches_stay_where_they_are_as_history_grows() -> None:
+    panel = make_panel(300)
+    later = panel[panel.index.get_level_values(1) >= panel.index.get_level_values(1)[37]]
+    starts = {fold.start for fold in walk(panel).folds}
+    assert {fold.start for fold in walk(later).folds} < starts
+    assert all(start.timestamp() % (40 * 60) == 0 for start in starts)
+
+
+def test_the_newest_model_is_the_one_that_spoke_last() -> None:
+    panel = make_panel(300)
+    told, features = walk(panel), compute(panel, FACTORS).dropna()
+    last = told.scores[told.scores.index.get_level_values(1) >= told.folds[-1].start]
+    said = 2.0 * told.newest.predict(features.loc[last.index]) - 1.0
+    assert said.tobytes() == last.to_numpy().tobytes()
 
 
 def test_stretches_fitted_at_the_same_time_give_the_same_bits() -> None:

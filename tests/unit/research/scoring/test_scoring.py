@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.scoring import Vote, blended, voted
+from quantbus_research.scoring import Vote, blended, scored_by, voted
+from quantbus_research.settings.nodes import ScoreSettings
 
 NAN = float("nan")
 
@@ -57,6 +58,30 @@ def test_a_blend_is_the_weighted_mean_and_a_negative_weight_turns_round() -> Non
 
 def test_a_blend_of_factors_on_another_scale_is_held_to_what_a_signal_may_say() -> None:
     assert blended(features(a=[7.0, -7.0]), {"a": 1.0}).tolist() == [1.0, -1.0]
+
+
+def test_a_rank_is_the_place_among_the_symbols_of_the_same_bar() -> None:
+    index = pd.MultiIndex.from_product([["A", "B", "C"], [1, 2]], names=["symbol", "datetime"])
+    seen = pd.DataFrame({"a": [5.0, NAN, 7.0, 1.0, 6.0, NAN]}, index=index)
+    scores = blended(seen, {"a": 1.0}, scale="rank").unstack(0)
+    assert scores.loc[1].tolist() == [-1.0, 1.0, 0.0]
+    assert scores.loc[2, "B"] == 0.0, "nobody to be compared with"
+    assert scores.loc[2, ["A", "C"]].isna().all()
+    assert blended(seen, {"a": -1.0}, scale="rank").unstack(0).loc[1].tolist() == [1.0, -1.0, 0.0]
+
+
+def test_a_tangent_bends_what_a_clip_would_cut_off() -> None:
+    bent = blended(features(a=[0.0, 2.0, 3.0]), {"a": 1.0}, scale="tanh")
+    assert bent.iloc[0] == 0.0
+    assert 0.9 < bent.iloc[1] < bent.iloc[2] < 1.0
+
+
+def test_settings_say_which_of_the_two_it_is() -> None:
+    seen = features(a=[0.5, -0.5])
+    by_weight = ScoreSettings.model_validate({"weights": {"a": 2.0}})
+    assert scored_by(by_weight, seen).tolist() == [0.5, -0.5]
+    by_vote = ScoreSettings.model_validate({"votes": [{"factor": "a", "above": 0.0}]})
+    assert scored_by(by_vote, seen).tolist() == [1.0, -1.0]
 
 
 def test_a_factor_that_was_not_computed_is_named() -> None:
