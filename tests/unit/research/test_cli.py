@@ -14,7 +14,17 @@ runner = CliRunner()
 
 
 def test_help_shows_an_example_for_every_command() -> None:
-    for command in ("run", "recipes", "validate", "train", "promote", "rollback", "models", "predict"):
+    for command in (
+        "run",
+        "recipes",
+        "validate",
+        "train",
+        "promote",
+        "rollback",
+        "models",
+        "predict",
+        "backtest",
+    ):
         shown = runner.invoke(app, [command, "--help"])
         assert shown.exit_code == 0
         assert f"quantbus research {command}" in shown.output

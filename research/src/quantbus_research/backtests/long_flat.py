@@ -24,6 +24,7 @@ def simulate_long_flat(
     timeframe: Timeframe,
     costs: CostModel = FREE,
     capital: float = 10_000.0,
+    funding: pd.Series | None = None,
 ) -> Backtest:
     """Be in the market with everything where ``position`` is 1, out of it where it is 0; without one, buy and hold.
 
@@ -35,6 +36,8 @@ def simulate_long_flat(
     position
         0 or 1 for every candle, by the same labels in any order: what to hold once that candle has closed. It takes
         effect at the next open.
+    funding
+        As `simulate` takes it.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def simulate_long_flat(
         If a candle has no position, a position no candle, or it is neither 0 nor 1.
     """
     if position is None:
-        return buy_and_hold(candles, timeframe=timeframe, costs=costs, capital=capital)
+        return buy_and_hold(candles, timeframe=timeframe, costs=costs, capital=capital, funding=funding)
     panel, wanted = _as_panel(candles), _as_panel(position)
     if len(wanted) != len(panel) or not panel.index.difference(wanted.index).empty:
         raise ContractError(
@@ -52,17 +55,33 @@ def simulate_long_flat(
     if not wanted.isin([0, 1]).all():
         found = float(wanted[~wanted.isin([0, 1])].iloc[0])
         raise ContractError(f"position: expected 0 or 1, found {found!r}")
-    account = Account(capital=capital)
-    return simulate(panel, wanted.astype(np.float64), timeframe=timeframe, costs=costs, account=account)
+    return _in_sleeves(panel, wanted.astype(np.float64), timeframe, costs, capital, funding)
 
 
 def buy_and_hold(
-    candles: pd.DataFrame, *, timeframe: Timeframe, costs: CostModel = FREE, capital: float = 10_000.0
+    candles: pd.DataFrame,
+    *,
+    timeframe: Timeframe,
+    costs: CostModel = FREE,
+    capital: float = 10_000.0,
+    funding: pd.Series | None = None,
 ) -> Backtest:
     """Buy each market once, at the open of its second candle, and keep it: what a position has to be better than."""
     panel = _as_panel(candles)
-    wanted = pd.Series(1.0, index=panel.index)
-    return simulate(panel, wanted, timeframe=timeframe, costs=costs, account=Account(capital=capital))
+    return _in_sleeves(panel, pd.Series(1.0, index=panel.index), timeframe, costs, capital, funding)
+
+
+def _in_sleeves(
+    panel: pd.DataFrame,
+    wanted: pd.Series,
+    timeframe: Timeframe,
+    costs: CostModel,
+    capital: float,
+    funding: pd.Series | None,
+) -> Backtest:
+    charged = None if funding is None else _as_panel(funding)
+    account = Account(capital=capital)
+    return simulate(panel, wanted, timeframe=timeframe, costs=costs, account=account, funding=charged)
 
 
 def _as_panel(values: Frame) -> Frame:

@@ -11,6 +11,7 @@ from quantbus_research.dataset.panel import (
     panel_query,
     snapshot_id,
 )
+from quantbus_research.dataset.position_file import read_positions
 from quantbus_research.dataset.splits import (
     Fold,
     Split,
@@ -38,6 +39,7 @@ __all__ = [
     "overlapping",
     "panel_query",
     "purged_folds",
+    "read_positions",
     "refuse_overlap",
     "require_history",
     "snapshot_id",
