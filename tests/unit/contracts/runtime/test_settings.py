@@ -18,6 +18,7 @@ from quantbus_contracts.runtime.settings import (
     load_settings,
 )
 from quantbus_executor.settings import ENVIRONMENT_NAMES, ExecutorSettings
+from quantbus_services.account.settings import AccountSettings
 from quantbus_services.gateway.settings import GatewaySettings
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.monitor.settings import MonitorSettings
@@ -26,6 +27,7 @@ from quantbus_services.paper_exchange.settings import PaperSettings
 KINDS = [
     HomeSettings,
     MongoSettings,
+    AccountSettings,
     GatewaySettings,
     IngestionSettings,
     MonitorSettings,
