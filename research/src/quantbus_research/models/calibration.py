@@ -37,6 +37,13 @@ class SigmoidCurve(_Curve):
     slope: Annotated[float, Field(ge=0)]
     intercept: float
 
+    @property
+    def told(self) -> str:
+        """What it does, in words."""
+        if not self.slope:
+            return f"sigmoid: says {logistic(np.array([self.intercept]))[0]:.4f} whatever the model says"
+        return f"sigmoid: log odds × {self.slope:.4g} {'-' if self.intercept < 0 else '+'} {abs(self.intercept):.4g}"
+
     def apply(self, probabilities: Floats) -> Floats:
         """Return calibrated probabilities."""
         return logistic(self.slope * logit(probabilities) + self.intercept)
@@ -56,6 +63,11 @@ class IsotonicCurve(_Curve):
         if any((np.diff(side) < 0).any() for side in (self.scores, self.probabilities)):
             raise ValueError("expected scores and probabilities that never go down")
         return self
+
+    @property
+    def told(self) -> str:
+        """What it does, in words."""
+        return f"isotonic: {len(self.scores)} corners from {self.probabilities[0]:.4f} to {self.probabilities[-1]:.4f}"
 
     def apply(self, probabilities: Floats) -> Floats:
         """Return calibrated probabilities; outside the corners that of the nearest."""
@@ -89,6 +101,16 @@ class Calibrated:
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             raise ArtefactError(f"expected a calibrated model as JSON: {error}") from error
         return cls(read(str(kind), str(inside)), curve)
+
+    @property
+    def model(self) -> Model:
+        """The model before the curve."""
+        return self._model
+
+    @property
+    def curve(self) -> SigmoidCurve | IsotonicCurve:
+        """What stands behind it."""
+        return self._curve
 
     @property
     def kind(self) -> str:

@@ -68,6 +68,11 @@ class LightGBMClassifier:
         values = features.loc[:, list(self.features)].to_numpy(np.float64)
         return np.asarray(self._booster.predict(values, num_threads=1), dtype=np.float64)
 
+    def contributions(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return what each feature added to the log odds (n_rows, n_features + 1), the trees' mean last."""
+        values = features.loc[:, list(self.features)].to_numpy(np.float64)
+        return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=1), dtype=np.float64)
+
     def to_text(self) -> str:
         """Return LightGBM's text format."""
         return str(self._booster.model_to_string())

@@ -96,12 +96,20 @@ class LinearClassifier:
         """Return the probability of a rise for each row (n_rows,); columns are matched by name."""
         if features.empty:
             return np.empty(0)
+        # Summed row by row, so that a row alone gives the same bits as among others.
+        scores = np.array([row.sum() for row in self._weighed(features)])
+        return logistic(scores + self._line.intercept)
+
+    def contributions(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return what each feature added to the log odds (n_rows, n_features + 1), the intercept last."""
+        weighed = self._weighed(features)
+        return np.column_stack([weighed, np.full(len(weighed), self._line.intercept)])
+
+    def _weighed(self, features: pd.DataFrame) -> NDArray[np.float64]:
         line = self._line
         values = features.loc[:, list(line.features)].to_numpy(np.float64)
         standard = (values - np.array(line.means)) / np.array(line.scales)
-        # Summed row by row, so that a row alone gives the same bits as among others.
-        scores = np.array([row.sum() for row in standard * np.array(line.weights)])
-        return logistic(scores + line.intercept)
+        return np.asarray(standard * np.array(line.weights), dtype=np.float64)
 
     def to_text(self) -> str:
         """Return it as JSON; numbers are written so that they come back bit for bit."""
