@@ -81,7 +81,7 @@ def test_a_run_goes_from_candles_to_signals_and_again_changes_nothing(
     assert [item.strategy_id for item in StrategyStore(stocked).all()] == ["demo"]
 
     second = run(stocked, tmp_path)
-    assert second.trained.reused
+    assert second.model.reused
     assert second.inference.report.unchanged == 2
     assert signals(stocked) == before
 
@@ -90,9 +90,9 @@ def test_what_a_model_learnt_from_and_what_a_signal_saw_can_be_had_again(
     stocked: Connection, tmp_path: Path
 ) -> None:
     report = run(stocked, tmp_path)
-    learnt = Snapshot.open(tmp_path / "snapshots" / report.trained.manifest.data.snapshot_id)
+    learnt = Snapshot.open(tmp_path / "snapshots" / report.model.manifest.data.snapshot_id)
     learnt.verify()
-    assert learnt.meta.rows == sum(report.trained.manifest.data.bars.values())
+    assert learnt.meta.rows == sum(report.model.manifest.data.bars.values())
     recipe = make_recipe()
     bars = 2 * lookback_bars(recipe.factors.names) + (recipe.policy.calibration_bars or 1)
     symbols = [item.symbol for item in recipe.market.instruments]
@@ -107,8 +107,8 @@ def test_a_lost_model_folder_leads_to_the_same_model_and_the_same_rows(
 ) -> None:
     first = run(stocked, tmp_path / "one")
     second = run(stocked, tmp_path / "two")
-    assert not second.trained.reused
-    assert second.trained.manifest.model_sha256 == first.trained.manifest.model_sha256
+    assert not second.model.reused
+    assert second.model.manifest.model_sha256 == first.model.manifest.model_sha256
     assert second.inference.report.unchanged == 2
 
 
@@ -325,6 +325,6 @@ def test_recorded_market_data_runs_from_end_to_end(
         for home in ("a", "b")
     ]
     assert reports[0].inference.bar == datetime(2025, 6, 15, 11, 59, tzinfo=UTC)
-    assert reports[0].trained.manifest.data.last_open_time < as_of
-    assert reports[0].trained.manifest.model_sha256 == reports[1].trained.manifest.model_sha256
+    assert reports[0].model.manifest.data.last_open_time < as_of
+    assert reports[0].model.manifest.model_sha256 == reports[1].model.manifest.model_sha256
     assert reports[1].inference.report.unchanged == len(reports[0].inference.signals)

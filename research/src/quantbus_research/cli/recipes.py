@@ -165,12 +165,11 @@ def _print_report(report: "OnceReport") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    manifest, inference = report.trained.manifest, report.inference
-    figures = ", ".join(f"{name} {value}" for name, value in manifest.metrics.items())
-    console = Console()
-    console.print(
-        f"model {manifest.model_id} ({'reused' if report.trained.reused else 'trained'}): {figures}"
-    )
+    inference, console = report.inference, Console()
+    if report.trained is not None:
+        manifest, how = report.trained.manifest, "reused" if report.trained.reused else "trained"
+        figures = ", ".join(f"{name} {value}" for name, value in manifest.metrics.items())
+        console.print(f"model {manifest.model_id} ({how}): {figures}")
     table = Table("pair", "score", "says", "why", title=f"bar {inference.bar:%Y-%m-%d %H:%M} UTC")
     for verdict in inference.verdicts:
         score = "–" if verdict.view.score is None else f"{verdict.view.score:+.4f}"
@@ -182,5 +181,7 @@ def _print_report(report: "OnceReport") -> None:
         f"published as {inference.origin}: {counts.inserted} inserted, {counts.revised} revised, "
         f"{counts.unchanged} unchanged, {counts.rejected} rejected"
     )
+    if inference.held_back:
+        console.print(f"{inference.held_back} held back; the evaluation is noted as: {inference.run.degraded}")
     if inference.origin == "backfill":
         console.print("not the newest closed bar of the present, so it never trades")

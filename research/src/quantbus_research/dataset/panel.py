@@ -39,10 +39,26 @@ def load_panel(
     Returns
     -------
     DataFrame
-        Columns open, high, low, close, volume; index (symbol, datetime = bar open time, UTC), sorted.
+        Columns open, high, low, close, volume; index (symbol, datetime = bar open time, UTC), sorted. Bars that cannot
+        have been (a price that is none, a high below the low) are left out, and so are missing.
     """
     query = panel_query(instruments, timeframe, as_of=as_of, bars=bars)
-    return source(query.symbols, timeframe, query.start, query.end)
+    return _possible(source(query.symbols, timeframe, query.start, query.end))
+
+
+def _possible(panel: pd.DataFrame) -> pd.DataFrame:
+    prices = panel[["open", "high", "low", "close"]].to_numpy(np.float64)
+    volume = panel["volume"].to_numpy(np.float64)
+    highest, lowest = prices.max(axis=1, initial=-np.inf), prices.min(axis=1, initial=np.inf)
+    possible = (
+        np.isfinite(prices).all(axis=1)
+        & (lowest > 0.0)
+        & (prices[:, 1] == highest)
+        & (prices[:, 2] == lowest)
+        & np.isfinite(volume)
+        & (volume >= 0.0)
+    )
+    return panel if possible.all() else panel[possible]
 
 
 def panel_query(

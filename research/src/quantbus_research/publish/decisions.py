@@ -1,9 +1,9 @@
 """From a score to an entry, an exit or nothing; pure. The recipe's policy decides, the model only scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -45,6 +45,19 @@ class Verdict:
     view: View
     action: Literal["enter_long", "exit_long"] | None
     why: str
+    by_time: bool = False
+    """It is due whatever any score says."""
+    held_back: bool = False
+    """There was something to say, and the recipe does not want it to be said now."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether it does nothing but end a position."""
+        return self.action == "exit_long"
+
+    def silenced(self, why: str) -> Self:
+        """Return it as one that says nothing, and what it would have said."""
+        return replace(self, action=None, why=f"{why} ({self.action}: {self.why})", held_back=True)
 
 
 def thresholds_of(policy: PolicySettings, recent_scores: Sequence[float]) -> Thresholds:
@@ -61,7 +74,7 @@ def decide(
     """Judge one pair at one bar. An exit that is due by time needs no score and is never held back."""
     held = position.bars_long(timeframe, bar)
     if held is not None and policy.hold_bars is not None and held >= policy.hold_bars:
-        return Verdict(view, "exit_long", f"held for {_bars(held)}")
+        return Verdict(view, "exit_long", f"held for {_bars(held)}", by_time=True)
     if view.score is None:
         return Verdict(view, None, view.degraded or "no score")
     if view.degraded and (policy.on_gap == "skip" or (policy.on_gap == "skip_open" and view.open_gap)):

@@ -7,10 +7,10 @@ from typing import Protocol
 from quantbus_contracts.bus import SignalBus
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.ports import SignalReader
-from quantbus_contracts.schema import Origin, PublishReport, PublishRun, Signal, Strategy
+from quantbus_contracts.schema import PublishReport, PublishRun, Signal, Strategy
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["SignalSink", "open_sink", "without_live_rows"]
+__all__ = ["SignalSink", "open_sink", "standing_live"]
 
 
 class SignalSink(Protocol):
@@ -34,15 +34,14 @@ def open_sink(connection: Connection, strategy_id: str) -> SignalSink:
     return SignalBus(connection, publisher=f"research/{strategy_id}")
 
 
-def without_live_rows(
-    signals: Sequence[Signal], history: SignalReader, timeframe: Timeframe, bar: datetime, origin: Origin
-) -> list[Signal]:
-    """Drop signals that would turn what was said live into something said afterwards."""
-    if origin == "live":
-        return list(signals)
-    kept = []
-    for signal in signals:
-        rows = history.range(signal.strategy_id, timeframe, signal.pair, bar, bar + timeframe.delta)
-        if not any(row.signal.origin == "live" for row in rows):
-            kept.append(signal)
-    return kept
+def standing_live(
+    strategy_id: str, history: SignalReader, timeframe: Timeframe, pairs: Sequence[str], bar: datetime
+) -> frozenset[str]:
+    """Return the pairs about whose bar something was said live: that is never said again otherwise afterwards."""
+    found = (
+        pair
+        for pair in pairs
+        for row in history.range(strategy_id, timeframe, pair, bar, bar + timeframe.delta)
+        if row.signal.origin == "live"
+    )
+    return frozenset(found)

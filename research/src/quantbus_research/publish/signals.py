@@ -16,8 +16,9 @@ __all__ = ["Provenance", "declaration_of", "to_signals"]
 class Provenance:
     """Which model, data and code said it."""
 
-    model_id: str
-    model_hash: str
+    model_id: str | None
+    """None where no model speaks but a rule."""
+    model_hash: str | None
     snapshot_id: str
     code_version: str
 
@@ -26,6 +27,7 @@ def to_signals(
     verdicts: Sequence[Verdict],
     recipe: Recipe,
     *,
+    strategy_id: str,
     bar: datetime,
     origin: Origin,
     provenance: Provenance,
@@ -40,7 +42,7 @@ def to_signals(
     entry_end = market.bars.close_of(bar) + recipe.publish.valid_bars * market.bars.delta
     return [
         Signal(
-            strategy_id=recipe.strategy_id,
+            strategy_id=strategy_id,
             symbol=instruments[verdict.view.pair].symbol,
             pair=verdict.view.pair,
             timeframe=market.timeframe,
@@ -65,18 +67,22 @@ def to_signals(
     ]
 
 
-def declaration_of(recipe: Recipe, *, live: bool = True) -> Strategy:
+def declaration_of(recipe: Recipe, strategy_id: str, *, live: bool = True) -> Strategy:
     """Return what the recipe promises: a word (or an evaluation) at every bar, within half a bar.
 
-    What is said about the past alone promises that for no bar to come.
+    What is said about the past alone promises that for no bar to come. Under another id than the recipe's own it is
+    its shadow, and says so.
     """
     market = recipe.market
+    note = " ".join(recipe.description.split())
+    if strategy_id != recipe.strategy_id:
+        note = f"In the shadow of {recipe.strategy_id}, to be compared and not to be followed. {note}"
     return Strategy(
-        strategy_id=recipe.strategy_id,
+        strategy_id=strategy_id,
         venue=market.venue,
         market_type=market.instruments[0].market_type,
         timeframe=market.timeframe,
         pairs=market.pairs,
         cadence_bars=1 if live else None,
-        note=" ".join(recipe.description.split()),
+        note=note[:1_000],
     )

@@ -1,24 +1,26 @@
 """The always-on loop: wake at bar close, wait for the bar, infer, publish; then the next one."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
-from quantbus_contracts.errors import ArtefactError, BusUnavailable
-from quantbus_contracts.runtime.metrics import PUBLISH_OUTCOMES
-from quantbus_contracts.schema import PublishReport
+from quantbus_contracts.errors import ArtefactError, BusUnavailable, ConfigError
 from quantbus_research.dataset import TooFewBars
 from quantbus_research.metrics import WorkerMetrics
+from quantbus_research.worker.catching_up import CatchUp
 from quantbus_research.worker.pulse import Pulse
+from quantbus_research.worker.reporting import Reporter
+from quantbus_research.worker.speakers import Speakers
 from quantbus_research.workflows import (
     Inference,
+    NoModel,
     Pause,
     SawTheFuture,
     Session,
-    Trained,
     infer,
-    train,
-    training_end,
+    leave_in_time,
+    timing_of,
     wait_for_bar,
 )
 
@@ -30,6 +32,10 @@ _NAP_SECONDS = 1.0
 _FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.25, 5.0
 _GIVE_UP_AFTER_FAILURES = 10
 _log = structlog.get_logger(__name__)
+
+
+def _nothing() -> None:
+    pass
 
 
 class BarLoop:
@@ -44,19 +50,25 @@ class BarLoop:
         pause: Pause,
         max_bars: int | None = None,
         retrain: bool = False,
+        set_clock: Callable[[], None] = _nothing,
+        after_close: timedelta = _SETTLE,
     ) -> None:
-        """Work in ``session``; ``pause(seconds)`` waits and tells whether to stop."""
+        """Work in ``session``.
+
+        ``pause(seconds)`` waits and tells whether to stop; ``set_clock`` is called before the time matters;
+        ``after_close`` is how long after a bar's close the loop wakes.
+        """
         self._session = session
-        self._metrics = metrics
-        self._pulse = pulse
         self._pause = pause
         self._max_bars = max_bars
-        self._retrain = retrain
+        self._set_clock = set_clock
+        self._after_close = after_close
         self._timeframe = session.recipe.market.bars
-        self._model: tuple[datetime, Trained] | None = None
+        self._tell = Reporter(session, metrics, pulse)
+        self._speakers = Speakers(session, self._tell, retrain=retrain)
+        self._catch_up = CatchUp(session, self._speakers, self._tell, should_stop=lambda: pause(0))
         self._declared = False
-        self._state = "starting"
-        self._told_to_wait = False
+        self._left: datetime | None = None
 
     def run(self) -> int:
         """Go on until asked to stop, or until ``max_bars`` bars are evaluated; return how many were."""
@@ -67,35 +79,39 @@ class BarLoop:
             if bar is None:
                 break
             try:
-                published = self._evaluate(bar, previous=done)
-            except TooFewBars as error:
-                if self._wait_for_history(str(error)):
+                published = self._evaluate(bar)
+            except (NoModel, SawTheFuture, TooFewBars) as error:
+                if self._wait_until_able(bar, error):
                     break
                 continue
             except ArtefactError:
                 raise  # a model that was tampered with does not mend itself
             except BusUnavailable as error:
-                self._metrics.bars.labels(outcome="failed").inc()
+                published = False
+                self._tell.bar("failed")
                 _log.error("bar_given_up", bar=bar.isoformat(), error=str(error))
             except Exception:
+                published = False
                 failures += 1
-                self._metrics.bars.labels(outcome="failed").inc()
+                self._tell.bar("failed")
                 _log.exception("bar_failed", bar=bar.isoformat(), failures=failures)
                 if failures >= _GIVE_UP_AFTER_FAILURES:
                     raise
             else:
                 failures = 0
                 evaluated += published
+            self._go_back(bar, done, published=published)
             done = bar
         return evaluated
 
     def _await_close(self, after: datetime | None) -> datetime | None:
         """Return the newest closed bar, once it is newer than ``after``; None when asked to stop."""
         while True:
-            self._beat()
+            self._tell.beat()
+            self._set_clock()
             now = self._session.clock.now()
             bar = self._timeframe.last_closed(now)
-            due = self._timeframe.close_of(bar) + _SETTLE
+            due = self._timeframe.close_of(bar) + self._after_close
             if after is not None and after > bar + self._timeframe.delta:
                 _log.warning("clock_set_back", newest_bar=bar.isoformat(), evaluated=after.isoformat())
                 after = None  # bars of the real present are not to wait for those of a future that was none
@@ -106,27 +122,24 @@ class BarLoop:
             if self._pause(min(_NAP_SECONDS, (due - now).total_seconds())):
                 return None
 
-    def _evaluate(self, bar: datetime, previous: datetime | None) -> bool:
+    def _evaluate(self, bar: datetime) -> bool:
         """Publish what the bar says, as long as it is the newest; return whether it was evaluated."""
-        closed = self._timeframe.close_of(bar)
         backoff = _FIRST_BACKOFF_SECONDS
         while True:
             try:
-                inference = self._attempt(bar)
-                break
+                return self._attempt(bar)
             except BusUnavailable as error:
-                self._metrics.bus_errors.inc()
-                _log.warning("bus_unavailable", bar=bar.isoformat(), error=str(error))
-                if self._session.clock.now() >= closed + self._timeframe.delta / 2 or self._pause(backoff):
+                self._tell.bus_away(bar, error)
+                if not self._has_patience(bar) or self._pause(backoff):
                     raise
                 backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
-        if inference is None:
-            return False
-        self._report(inference)
-        self._catch_up(bar, previous)
-        return True
 
-    def _attempt(self, bar: datetime) -> Inference | None:
+    def _has_patience(self, bar: datetime) -> bool:
+        """Tell whether there would still be something to say about the bar, if the bus were back now."""
+        timing = timing_of(self._timeframe, bar, self._session.clock.now())
+        return timing == "in_time" or (timing == "late" and self._session.recipe.publish.on_late != "nothing")
+
+    def _attempt(self, bar: datetime) -> bool:
         session = self._session
         missing = wait_for_bar(
             session.candles,
@@ -138,101 +151,52 @@ class BarLoop:
             pause=self._pause_alive,
         )
         if self._pause(0):
-            return None
-        if missing and not self._told_to_wait:
-            _log.warning("bar_missing", bar=bar.isoformat(), pairs=[item.pair for item in missing])
-        trained = self._model_for(bar)
-        if self._timeframe.last_closed(session.clock.now()) > bar:
-            self._metrics.bars.labels(outcome="skipped").inc()
-            _log.warning("bar_skipped", bar=bar.isoformat(), why="a newer bar has closed; this one is stale")
-            return None
-        inference = infer(session, trained, bar, origin="live", declare=not self._declared)
+            return False
+        self._tell.bars_missing(bar, missing)
+        bars_at = session.clock.now()
+        speaker = self._speakers.at(bar)
+        self._set_clock()
+        if timing_of(self._timeframe, bar, session.clock.now()) == "passed":
+            self._tell.skipped(bar)
+            return False
+        inference = infer(session, speaker, bar, origin="live", declare=not self._declared)
+        return self._told(inference, bars_at)
+
+    def _told(self, inference: Inference, bars_at: datetime) -> bool:
+        if inference.timing == "passed":
+            self._tell.skipped(inference.bar)
+            return False
         self._declared = True
-        return inference
+        self._tell.evaluated(inference, bars_at)
+        return True
 
-    def _model_for(self, bar: datetime) -> Trained:
-        end = training_end(self._session.recipe, bar)
-        follows_stage = self._session.recipe.publish.stage != "candidate"
-        if self._model is not None and self._model[0] == end and not follows_stage:
-            return self._model[1]
-        self._state = "training"
-        trained = train(self._session, bar, retrain=self._retrain)
-        self._retrain = False
-        before, self._model = self._model, (end, trained)
-        if follows_stage and before is not None and before[1].manifest.model_id == trained.manifest.model_id:
-            return trained  # asked for at every bar, so that a promotion or rollback is heard at the next
-        self._told_to_wait = False
-        self._metrics.trainings.labels(outcome="reused" if trained.reused else "trained").inc()
-        _log.info(
-            "model_ready",
-            model_id=trained.manifest.model_id,
-            reused=trained.reused,
-            data_until=end.isoformat(),
-            **{name: value for name, value in trained.manifest.metrics.items()},
+    def _go_back(self, bar: datetime, done: datetime | None, *, published: bool) -> None:
+        """Evaluate what was missed, once what is newest has been said."""
+        if not published or done is None or done + self._timeframe.delta < bar:
+            self._catch_up.behind = True
+        if published:
+            self._catch_up.run(bar)
+
+    def _wait_until_able(self, bar: datetime, error: ConfigError) -> bool:
+        """Wait a little for what is missing, a model or history; whoever is due to leave by time still does."""
+        self._tell.waits(
+            "waiting_for_history" if isinstance(error, TooFewBars) else "waiting_for_model", str(error)
         )
-        return trained
+        self._catch_up.behind = True
+        if self._left != bar:
+            self._leave_in_time(bar)
+        return self._pause_alive(_NAP_SECONDS)
 
-    def _report(self, inference: Inference) -> None:
-        now = self._session.clock.now()
-        delay = (now - self._timeframe.close_of(inference.bar)).total_seconds()
-        self._count(inference.report)
-        degraded = inference.run.degraded
-        self._metrics.bars.labels(outcome="degraded" if degraded else "evaluated").inc()
-        if inference.signals and inference.origin == "live":
-            self._metrics.publish_delay.observe(max(0.0, delay))
-            self._metrics.last_signal.labels(self._session.recipe.strategy_id).set(now.timestamp())
-        _log.info(
-            "bar_evaluated",
-            bar=inference.bar.isoformat(),
-            origin=inference.origin,
-            delay_seconds=round(delay, 3),
-            said={verdict.view.pair: verdict.action or "nothing" for verdict in inference.verdicts},
-            degraded=degraded,
-        )
-        for rejection in inference.report.rejections:
-            _log.error(
-                "signal_rejected", field=rejection.field, value=rejection.value, reason=rejection.reason
-            )
-        self._state = "publishing"
-        self._beat(force=True, bar=inference.bar.isoformat())
-
-    def _count(self, report: PublishReport) -> None:
-        for outcome in PUBLISH_OUTCOMES:
-            self._metrics.signals_published.labels(outcome=outcome).inc(getattr(report, outcome))
-
-    def _catch_up(self, bar: datetime, previous: datetime | None) -> None:
-        """Evaluate bars that were missed before ``bar`` as backfill, while no newer bar waits."""
-        session, recipe = self._session, self._session.recipe
-        reach = recipe.publish.catch_up_bars * self._timeframe.delta
-        if not reach or (previous is not None and previous + self._timeframe.delta >= bar):
+    def _leave_in_time(self, bar: datetime) -> None:
+        try:
+            leaving = leave_in_time(self._session, bar)
+        except BusUnavailable as error:
+            self._tell.bus_away(bar, error)
             return
-        start = bar - reach
-        known = {run.ts for run in session.history.runs(recipe.strategy_id, self._timeframe, start, bar)}
-        for missed in self._timeframe.range(start, bar):
-            if missed in known:
-                continue
-            if self._pause(0) or self._timeframe.last_closed(session.clock.now()) > bar:
-                return
-            try:
-                trained = train(session, missed)
-            except (TooFewBars, SawTheFuture):
-                continue
-            inference = infer(session, trained, missed, origin="backfill", declare=False)
-            self._count(inference.report)
-            _log.info("bar_caught_up", bar=missed.isoformat(), signals=len(inference.signals))
-
-    def _wait_for_history(self, told: str) -> bool:
-        if not self._told_to_wait:
-            _log.warning("waiting_for_history", why=told)
-        self._told_to_wait = True
-        self._state = "waiting_for_history"
-        self._beat()
-        return self._pause(_NAP_SECONDS)
+        self._left = bar
+        if leaving is not None:
+            self._tell.evaluated(leaving, self._session.clock.now())
 
     def _pause_alive(self, seconds: float) -> bool:
-        self._beat()
+        self._tell.beat()
         return self._pause(seconds)
-
-    def _beat(self, *, force: bool = False, **detail: str) -> None:
-        strategy_id = self._session.recipe.strategy_id
-        self._pulse.tick(force=force, strategy_id=strategy_id, state=self._state, **detail)

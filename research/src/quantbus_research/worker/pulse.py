@@ -35,11 +35,11 @@ class Pulse:
         self._started_at = clock.now()
         self._last: datetime | None = None
 
-    def tick(self, *, force: bool = False, **detail: str | int | float | bool | None) -> None:
-        """Beat if the last beat is old enough, or at once with ``force``."""
+    def tick(self, *, force: bool = False, **detail: str | int | float | bool | None) -> bool | None:
+        """Beat if the last beat is old enough, or at once with ``force``; return whether the bus took it."""
         now = self._clock.now()
         if not force and self._last is not None and now - self._last < _EVERY:
-            return
+            return None
         self._last = now
         heartbeat = Heartbeat(
             process="research",
@@ -53,3 +53,5 @@ class Pulse:
             self._sink.beat(heartbeat)
         except BusError as error:
             _log.warning("heartbeat_not_stored", error=str(error))
+            return False
+        return True

@@ -9,13 +9,16 @@ from quantbus_research.workflows.backtest import (
     keep_backtest,
     signals_between,
 )
+from quantbus_research.workflows.bus_clock import BusClock
 from quantbus_research.workflows.convert import BarSource, convert, from_freqtrade
-from quantbus_research.workflows.infer import Inference, infer
+from quantbus_research.workflows.infer import Inference, infer, timing_of
+from quantbus_research.workflows.leaving import leave_in_time
 from quantbus_research.workflows.once import OnceReport, run_once
 from quantbus_research.workflows.predict import Prediction, predict
 from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
-from quantbus_research.workflows.session import Session, open_session
-from quantbus_research.workflows.staged import SawTheFuture, staged
+from quantbus_research.workflows.session import Session, open_session, shadow_id
+from quantbus_research.workflows.speaking import Speaker, speaker_at, speaker_of
+from quantbus_research.workflows.staged import NoModel, SawTheFuture, staged
 from quantbus_research.workflows.train import (
     Plan,
     Trained,
@@ -30,7 +33,9 @@ from quantbus_research.workflows.waiting import Pause, newest_bar, wait_for_bar
 __all__ = [
     "AuditFiles",
     "BarSource",
+    "BusClock",
     "Inference",
+    "NoModel",
     "OnceReport",
     "Outcome",
     "Pause",
@@ -40,6 +45,7 @@ __all__ = [
     "Rollback",
     "SawTheFuture",
     "Session",
+    "Speaker",
     "Terms",
     "Trained",
     "backtest_positions",
@@ -50,6 +56,7 @@ __all__ = [
     "infer",
     "keep_audit",
     "keep_backtest",
+    "leave_in_time",
     "narrowed",
     "newest_bar",
     "open_session",
@@ -58,8 +65,12 @@ __all__ = [
     "rehearse",
     "rollback",
     "run_once",
+    "shadow_id",
     "signals_between",
+    "speaker_at",
+    "speaker_of",
     "staged",
+    "timing_of",
     "train",
     "train_now",
     "training_end",

@@ -3,32 +3,38 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import pandas as pd
+from typing import Literal
 
 from quantbus_contracts.errors import BusUnavailable
-from quantbus_contracts.mongo.gap_flags import GapSource
-from quantbus_contracts.schema import GapState, Origin, PublishReport, PublishRun, Signal
-from quantbus_contracts.symbols import Instrument
+from quantbus_contracts.schema import Origin, PublishReport, PublishRun, Signal
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.dataset import load_panel, panel_query, snapshot_id
-from quantbus_research.factors import compute, lookback_bars
-from quantbus_research.models import Model
+from quantbus_research.factors import select
 from quantbus_research.publish import (
+    Held,
     Provenance,
     Verdict,
     View,
     decide,
     declaration_of,
+    hold_back,
     read_position,
+    standing_live,
     to_signals,
-    without_live_rows,
 )
 from quantbus_research.settings import Recipe
 from quantbus_research.workflows.session import Session
-from quantbus_research.workflows.train import Trained
+from quantbus_research.workflows.speaking import Speaker
+from quantbus_research.workflows.views import bars_to_load, views_of
 
-__all__ = ["Inference", "bars_to_load", "infer", "views_of"]
+__all__ = ["Inference", "Timing", "infer", "timing_of"]
+
+Timing = Literal["in_time", "late", "in_doubt", "passed"]
+_WHY_LATE: Mapping[Timing, str] = {
+    "late": "said more than half a bar after its close",
+    "in_doubt": "newer bars are there than the clock knows of",
+}
+_LONGEST_TOLD = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,144 +43,141 @@ class Inference:
 
     bar: datetime
     origin: Origin
+    timing: Timing
+    """Of what is said live: within half a bar of the bar's close; later; by a clock that seems to be behind; or not at
+    all, since the next bar has closed."""
+    computed_at: datetime
     verdicts: tuple[Verdict, ...]
     signals: tuple[Signal, ...]
     report: PublishReport
     run: PublishRun
 
+    @property
+    def held_back(self) -> int:
+        """How many pairs there was something to say about that the recipe does not want to be said now."""
+        return sum(verdict.held_back for verdict in self.verdicts)
 
-def infer(session: Session, trained: Trained, bar: datetime, *, origin: Origin, declare: bool) -> Inference:
+
+def infer(session: Session, speaker: Speaker, bar: datetime, *, origin: Origin, declare: bool) -> Inference:
     """Score the bar that opened at ``bar``, decide, publish, and record that it was done.
 
-    Doing it again is safe and leads to the same rows.
+    Doing it again is safe and leads to the same rows. Nothing live is said about a bar once the next one has closed.
 
     Raises
     ------
     BusUnavailable
         If the bus did not answer, or left rows unconfirmed: do it again.
     """
-    recipe = session.recipe
-    timeframe = recipe.market.bars
+    recipe, timeframe = session.recipe, session.recipe.market.bars
+    verdicts, provenance = _think(session, speaker, bar, origin)
+    computed_at = session.clock.now()
+    timing = _timing(session, bar, computed_at) if origin == "live" else "in_time"
+    pairs = [verdict.view.pair for verdict in verdicts]
+    is_first_word = origin == "live" and timing == "in_time"
+    stands = (
+        frozenset()
+        if is_first_word
+        else standing_live(session.strategy_id, session.history, timeframe, pairs, bar)
+    )
+    held = hold_back(
+        verdicts, recipe.publish, late=_WHY_LATE.get(timing), compares=_compares(recipe), said=stands
+    )
+    said = to_signals(
+        held.verdicts,
+        recipe,
+        strategy_id=session.strategy_id,
+        bar=bar,
+        origin=origin,
+        provenance=provenance,
+        now=computed_at,
+    )
+    run = _run_of(session, bar, held, said, computed_at)
+    if timing == "passed":
+        return Inference(bar, origin, timing, computed_at, held.verdicts, (), PublishReport(), run)
+    signals = tuple(signal for signal in said if signal.pair not in stands)
+    report = _publish(session, signals, declare=declare)
+    if timing == "in_time" or not _has_run(session, bar):
+        session.sink.record_run(run)
+    return Inference(bar, origin, timing, computed_at, held.verdicts, signals, report, run)
+
+
+def timing_of(timeframe: Timeframe, bar: datetime, now: datetime) -> Timing:
+    """Say how a word about a bar would come if it were said now."""
+    if timeframe.last_closed(now) > bar:
+        return "passed"
+    return "late" if now > timeframe.close_of(bar) + timeframe.delta / 2 else "in_time"
+
+
+def _timing(session: Session, bar: datetime, now: datetime) -> Timing:
+    """Judge by the clock, and the clock by the bars: one that has not closed by it shows that it is behind."""
+    timeframe = session.recipe.market.bars
+    timing = timing_of(timeframe, bar, now)
+    if timing != "in_time":
+        return timing
+    for item in session.recipe.market.instruments:
+        newest = session.candles.last_open_time(item.symbol, timeframe)
+        if newest is not None and newest > bar:
+            return "in_doubt"
+    return timing
+
+
+def _think(
+    session: Session, speaker: Speaker, bar: datetime, origin: Origin
+) -> tuple[tuple[Verdict, ...], Provenance]:
+    recipe, timeframe = session.recipe, session.recipe.market.bars
     instruments, closed, bars = recipe.market.instruments, timeframe.close_of(bar), bars_to_load(recipe)
     panel = load_panel(session.frames, instruments, timeframe, as_of=closed, bars=bars)
     asked = panel_query(instruments, timeframe, as_of=closed, bars=bars)
-    views = views_of(panel, trained.model, recipe, bar, session.gaps)
+    views = views_of(panel, speaker, recipe, bar, session.gaps)
     verdicts = tuple(_judge(session, view, bar, origin) for view in views)
-    provenance = Provenance(
-        model_id=trained.manifest.model_id,
-        model_hash=trained.manifest.model_sha256,
+    return verdicts, Provenance(
+        model_id=speaker.model_id,
+        model_hash=speaker.model_hash,
         snapshot_id=snapshot_id(panel, asked),
-        code_version=trained.manifest.code_version,
+        code_version=speaker.code_version,
     )
-    said = to_signals(
-        verdicts, recipe, bar=bar, origin=origin, provenance=provenance, now=session.clock.now()
-    )
-    signals = without_live_rows(said, session.history, timeframe, bar, origin)
-    if declare:
-        session.sink.declare(declaration_of(recipe))
-    elif signals:
-        session.sink.declare(declaration_of(recipe, live=False), first_only=True)
-    report = session.sink.publish(signals) if signals else PublishReport()
-    if report.unknown:
-        raise BusUnavailable(f"{report.unknown} of {len(signals)} signals were not confirmed; publish again")
-    run = _run_of(recipe, bar, verdicts, signals, session.clock.now())
-    session.sink.record_run(run)
-    return Inference(bar, origin, verdicts, tuple(signals), report, run)
-
-
-def views_of(panel: pd.DataFrame, model: Model, recipe: Recipe, bar: datetime, gaps: GapSource) -> list[View]:
-    """Return what is known of each pair of the recipe when the bar that opened at ``bar`` has closed."""
-    features = compute(panel, recipe.factors.names).dropna()
-    scores = pd.Series(2.0 * model.predict(features) - 1.0, index=features.index)
-    by_symbol = {str(symbol): part.droplevel(0) for symbol, part in scores.groupby(level=0)}
-    closes = {str(symbol): part.droplevel(0) for symbol, part in panel["close"].groupby(level=0)}
-    nothing = pd.Series(dtype="float64")
-    return [
-        _view(item, by_symbol.get(item.symbol, nothing), closes.get(item.symbol, nothing), recipe, bar, gaps)
-        for item in recipe.market.instruments
-    ]
-
-
-def bars_to_load(recipe: Recipe) -> int:
-    """Return how many bars of the calendar a bar's scores are computed from."""
-    # Twice the look-back, so that a factor still has enough bars where a few of them are missing.
-    return 2 * lookback_bars(recipe.factors.names) + (recipe.policy.calibration_bars or 1)
-
-
-def _view(
-    item: Instrument, scores: pd.Series, closes: pd.Series, recipe: Recipe, bar: datetime, gaps: GapSource
-) -> View:
-    pair = item.pair
-    opened = pd.Timestamp(bar)
-    if opened not in closes.index:
-        return View(pair, score=None, degraded="the bar is missing")
-    close = float(closes[opened])
-    needed = lookback_bars(recipe.factors.names)
-    if opened not in scores.index:
-        return View(
-            pair,
-            score=None,
-            close=close,
-            degraded=f"{len(closes)} bars are too few for {needed} of look-back",
-        )
-    first = opened - (needed - 1) * recipe.market.bars.delta
-    missing = needed - int((closes.index >= first).sum())
-    confirmed = (
-        _confirmed(gaps, item, recipe.market.bars, first, pd.DatetimeIndex(closes.index)) if missing else 0
-    )
-    newest = scores.tail(recipe.policy.calibration_bars or 1)
-    return View(
-        pair,
-        score=float(scores[opened]),
-        recent_scores=tuple(float(score) for score in newest),
-        close=close,
-        degraded=_told(missing, needed, confirmed) if missing else None,
-        open_gap=missing > confirmed,
-    )
-
-
-def _confirmed(
-    gaps: GapSource, item: Instrument, timeframe: Timeframe, first: pd.Timestamp, there: pd.DatetimeIndex
-) -> int:
-    """Count the bars since ``first`` that are not there and that the venue is known not to have."""
-    last = there.max().to_pydatetime()
-    known = gaps.find(item.symbol, timeframe, first.to_pydatetime(), last)
-    empty = {
-        moment
-        for gap in known
-        if gap.state is GapState.EMPTY
-        for moment in timeframe.range(max(gap.start, first.to_pydatetime()), min(gap.end, last))
-    }
-    return len(empty.difference(there.to_pydatetime()))
-
-
-def _told(missing: int, needed: int, confirmed: int) -> str:
-    told = f"{missing} of the last {needed} bars are missing"
-    return f"{told}, {confirmed} of them at the venue too" if confirmed else told
 
 
 def _judge(session: Session, view: View, bar: datetime, origin: Origin) -> Verdict:
     recipe = session.recipe
     timeframe = recipe.market.bars
-    position = read_position(session.history, recipe.strategy_id, view.pair, timeframe, bar, origin=origin)
+    position = read_position(session.history, session.strategy_id, view.pair, timeframe, bar, origin=origin)
     return decide(view, position, recipe.policy, timeframe=timeframe, bar=bar)
 
 
-def _run_of(
-    recipe: Recipe, bar: datetime, verdicts: Sequence[Verdict], signals: Sequence[Signal], now: datetime
-) -> PublishRun:
-    troubles: Mapping[str, str] = {
-        verdict.view.pair: verdict.view.degraded for verdict in verdicts if verdict.view.degraded
-    }
-    told = "; ".join(f"{pair}: {why}" for pair, why in troubles.items())
+def _compares(recipe: Recipe) -> bool:
+    return any(factor.is_across for factor in select(recipe.factors.names))
+
+
+def _publish(session: Session, signals: Sequence[Signal], *, declare: bool) -> PublishReport:
+    if declare:
+        session.sink.declare(declaration_of(session.recipe, session.strategy_id))
+    elif signals:
+        past = declaration_of(session.recipe, session.strategy_id, live=False)
+        session.sink.declare(past, first_only=True)
+    report = session.sink.publish(signals) if signals else PublishReport()
+    if report.unknown:
+        raise BusUnavailable(f"{report.unknown} of {len(signals)} signals were not confirmed; publish again")
+    return report
+
+
+def _has_run(session: Session, bar: datetime) -> bool:
+    timeframe = session.recipe.market.bars
+    return bool(session.history.runs(session.strategy_id, timeframe, bar, bar + timeframe.delta))
+
+
+def _run_of(session: Session, bar: datetime, held: Held, said: Sequence[Signal], now: datetime) -> PublishRun:
+    views = [verdict.view for verdict in held.verdicts]
+    troubles = [f"{view.pair}: {view.degraded}" for view in views if view.degraded]
+    told = "; ".join(([held.why] if held.why else []) + troubles)
     return PublishRun(
-        strategy_id=recipe.strategy_id,
-        timeframe=recipe.market.timeframe,
+        strategy_id=session.strategy_id,
+        timeframe=session.recipe.market.timeframe,
         ts=bar,
         evaluated_at=now,
         pairs_evaluated=sum(
-            verdict.view.score is not None or verdict.action is not None for verdict in verdicts
+            verdict.view.score is not None or verdict.action is not None for verdict in held.verdicts
         ),
-        signals=len(signals),
-        degraded=(told if len(told) <= 200 else told[:199] + "…") or None,
+        signals=len(said),
+        degraded=(told if len(told) <= _LONGEST_TOLD else told[: _LONGEST_TOLD - 1] + "…") or None,
     )

@@ -8,7 +8,8 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.schema import Origin
 from quantbus_research.workflows.infer import Inference, infer
 from quantbus_research.workflows.session import Session
-from quantbus_research.workflows.train import Trained, train
+from quantbus_research.workflows.speaking import speaker_at
+from quantbus_research.workflows.staged import Trained
 from quantbus_research.workflows.waiting import Pause, newest_bar, wait_for_bar
 
 __all__ = ["OnceReport", "run_once"]
@@ -18,23 +19,32 @@ __all__ = ["OnceReport", "run_once"]
 class OnceReport:
     """Which model spoke about which bar, and what became of it."""
 
-    trained: Trained
+    trained: Trained | None
+    """None where a rule speaks."""
     inference: Inference
+
+    @property
+    def model(self) -> Trained:
+        """The model that spoke.
+
+        Raises
+        ------
+        ConfigError
+            If it was a rule.
+        """
+        if self.trained is None:
+            raise ConfigError(f"expected a model, found the rule of {self.inference.run.strategy_id}")
+        return self.trained
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as plain values, ready for JSON."""
-        manifest, inference = self.trained.manifest, self.inference
+        inference = self.inference
         return {
-            "strategy_id": manifest.strategy_id,
+            "strategy_id": inference.run.strategy_id,
             "bar": inference.bar.isoformat(),
             "origin": inference.origin,
-            "model": {
-                "model_id": manifest.model_id,
-                "sha256": manifest.model_sha256,
-                "reused": self.trained.reused,
-                "data": manifest.data.model_dump(mode="json"),
-                "metrics": dict(manifest.metrics),
-            },
+            "timing": inference.timing,
+            "model": _told(self.trained) if self.trained else None,
             "pairs": [
                 {
                     "pair": verdict.view.pair,
@@ -46,8 +56,21 @@ class OnceReport:
                 for verdict in inference.verdicts
             ],
             "signals": len(inference.signals),
+            "held_back": inference.held_back,
+            "degraded": inference.run.degraded,
             "published": inference.report.as_dict(),
         }
+
+
+def _told(trained: Trained) -> dict[str, object]:
+    manifest = trained.manifest
+    return {
+        "model_id": manifest.model_id,
+        "sha256": manifest.model_sha256,
+        "reused": trained.reused,
+        "data": manifest.data.model_dump(mode="json"),
+        "metrics": dict(manifest.metrics),
+    }
 
 
 def run_once(
@@ -58,8 +81,8 @@ def run_once(
     Only the newest closed bar of the present is ``live``; any older one is ``backfill``, which never trades.
     """
     bar, origin = _choose_bar(session, as_of, pause or _sleep)
-    trained = train(session, bar, retrain=retrain)
-    inference = infer(session, trained, bar, origin=origin, declare=origin == "live")
+    speaker, trained = speaker_at(session, bar, retrain=retrain)
+    inference = infer(session, speaker, bar, origin=origin, declare=origin == "live")
     return OnceReport(trained, inference)
 
 

@@ -8,9 +8,10 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_research.dataset import load_panel
 from quantbus_research.publish import View
 from quantbus_research.registry import Manifest
-from quantbus_research.workflows.infer import bars_to_load, views_of
 from quantbus_research.workflows.session import Session
+from quantbus_research.workflows.speaking import speaker_of
 from quantbus_research.workflows.staged import Trained, require_fit, require_past, staged
+from quantbus_research.workflows.views import bars_to_load, views_of
 from quantbus_research.workflows.waiting import newest_bar
 
 __all__ = ["Prediction", "predict"]
@@ -77,7 +78,7 @@ def predict(
         as_of=market.bars.close_of(bar),
         bars=bars_to_load(recipe),
     )
-    views = views_of(panel, trained.model, recipe, bar, session.gaps)
+    views = views_of(panel, speaker_of(trained), recipe, bar, session.gaps)
     return Prediction(bar, trained.manifest, tuple(views))
 
 

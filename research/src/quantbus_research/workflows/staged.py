@@ -11,7 +11,11 @@ from quantbus_research.registry import Manifest
 from quantbus_research.settings import Recipe
 from quantbus_research.workflows.session import Session
 
-__all__ = ["SawTheFuture", "Trained", "require_fit", "require_past", "staged"]
+__all__ = ["NoModel", "SawTheFuture", "Trained", "require_fit", "require_past", "staged"]
+
+
+class NoModel(ConfigError):
+    """Nobody on the stage may speak for the recipe; a promotion changes that."""
 
 
 class SawTheFuture(ConfigError):
@@ -32,15 +36,17 @@ def staged(session: Session, stage: Literal["staging", "production"], bar: datet
 
     Raises
     ------
-    ConfigError
-        If there is none, or it was made for other factors, labels or bars; `SawTheFuture` if ``bar`` is too old.
+    NoModel
+        If there is none, or it was made for other factors, labels or bars.
+    SawTheFuture
+        If ``bar`` is too old.
     ArtefactError
         If it is not the model that was promoted.
     """
     strategy_id = session.recipe.strategy_id
     found = session.registry.load_stage(strategy_id, stage)
     if found is None:
-        raise ConfigError(
+        raise NoModel(
             f"expected a model of {strategy_id} in {stage}, found none; "
             "train one and put it there with `quantbus research promote`"
         )
@@ -55,7 +61,7 @@ def require_fit(manifest: Manifest, recipe: Recipe) -> None:
 
     Raises
     ------
-    ConfigError
+    NoModel
         Naming what differs: factors that mean something else by now, the label, the timeframe, the pairs.
     """
     factors = select(recipe.factors.names)
@@ -71,7 +77,7 @@ def require_fit(manifest: Manifest, recipe: Recipe) -> None:
     if asked - seen or (asked != seen and any(factor.is_across for factor in factors)):
         faults.append(f"pairs, {', '.join(sorted(seen))}")
     if faults:
-        raise ConfigError(
+        raise NoModel(
             f"expected model {manifest.model_id} to be made for recipe {recipe.strategy_id}, found other "
             f"{'; '.join(faults)}; train a new one, or use the recipe and the release it was trained with"
         )

@@ -36,7 +36,7 @@ from quantbus_research.registry import (
     model_id_of,
     sha256_of,
 )
-from quantbus_research.settings import PublishSettings, Recipe
+from quantbus_research.settings import Recipe
 from quantbus_research.workflows.session import Session
 from quantbus_research.workflows.staged import Trained, staged
 
@@ -114,8 +114,8 @@ def train(session: Session, bar: datetime, *, retrain: bool = False) -> Trained:
         If the stored model was tampered with.
     """
     recipe = session.recipe
-    if recipe.publish.stage != "candidate":
-        return staged(session, recipe.publish.stage, bar)
+    if session.stage != "candidate":
+        return staged(session, session.stage, bar)
     planned = plan(session, bar)
     if not retrain and planned.is_stored:
         return Trained(*session.registry.load(recipe.strategy_id, planned.model_id), reused=True)
@@ -156,7 +156,7 @@ def rehearse(session: Session, as_of: datetime | None = None) -> tuple[Plan, dic
 
 
 def _as_candidate(session: Session) -> Session:
-    return replace(session, recipe=session.recipe.changed(PublishSettings, stage="candidate"))
+    return replace(session, from_stage="candidate")
 
 
 def _newest_bar(session: Session, as_of: datetime | None) -> datetime:

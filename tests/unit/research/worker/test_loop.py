@@ -31,6 +31,7 @@ class Worker:
 
     def __init__(self, world: World, max_bars: int | None) -> None:
         self.registry = CollectorRegistry()
+        self.strategy_id = world.session.strategy_id
         self.heartbeats = FakeHeartbeatStore()
         self.loop = BarLoop(
             world.session,
@@ -41,6 +42,8 @@ class Worker:
         )
 
     def figure(self, name: str, **labels: str) -> float:
+        if name.startswith("quantbus_research_"):
+            labels = {"strategy_id": self.strategy_id, **labels}
         return self.registry.get_sample_value(name, labels) or 0.0
 
 
@@ -62,7 +65,7 @@ def test_every_bar_is_evaluated_once_soon_after_it_closes(world: World) -> None:
     published = worker.figure("quantbus_signals_published_total", outcome="inserted")
     assert published == len(world.said("BTC/USDT")) + len(world.said("ETH/USDT"))
     assert worker.figure("quantbus_research_bars_total", outcome="evaluated") == 4
-    assert worker.figure("quantbus_research_last_publish_timestamp_seconds", strategy_id="demo") > 0
+    assert worker.figure("quantbus_research_last_publish_timestamp_seconds") > 0
 
 
 def test_a_round_trip_happens_within_four_bars_whatever_the_model_thinks(tmp_path: Path) -> None:
@@ -170,8 +173,9 @@ def test_a_long_outage_costs_the_bars_it_covers_and_no_more(world: World) -> Non
     worker = Worker(world, max_bars=2)
     world.on_pause[:] = [outage(world, worker, 59.0, 170.0)]
     assert worker.loop.run() == 2
-    assert sorted(world.runs()) == [LAST, LAST + 3]
-    assert worker.figure("quantbus_research_bars_total", outcome="failed") == 2
+    assert sorted(world.runs()) == [LAST, LAST + 2]
+    assert worker.figure("quantbus_research_bars_total", outcome="failed") == 1
+    assert worker.figure("quantbus_research_bars_total", outcome="late") == 1
 
 
 def test_a_worker_waits_for_history_instead_of_dying(tmp_path: Path) -> None:

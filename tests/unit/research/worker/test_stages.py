@@ -1,10 +1,10 @@
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from quantbus_contracts.errors import ConfigError
 from quantbus_research.registry import ModelRegistry, StageBook
 from quantbus_research.workflows import rollback, train_now
 from tests.unit.research.panels import MINUTE, START
@@ -78,7 +78,37 @@ def test_catching_up_leaves_out_bars_that_the_model_was_trained_on(tmp_path: Pat
     assert sorted(world.runs()) == list(range(189, BARS))
 
 
-def test_a_worker_without_a_model_in_production_says_nothing_and_gives_up(world: World) -> None:
-    with pytest.raises(ConfigError, match="in production, found none"):
-        Worker(world, max_bars=1).loop.run()
-    assert not world.signals.signals
+def test_a_worker_waits_for_a_model_says_so_once_and_goes_on_when_one_is_promoted(world: World) -> None:
+    worker = Worker(world, max_bars=1)
+
+    def promoted_much_later(now: datetime) -> None:
+        if now > START + (BARS + 20) * MINUTE.delta and not world.session.registry.model_ids("demo"):
+            [beat] = worker.heartbeats.all()
+            assert beat.detail["state"] == "waiting_for_model"
+            assert "quantbus research promote" in str(beat.detail["why"])
+            assert now - beat.at < timedelta(seconds=7)
+            assert worker.figure("quantbus_research_waiting") == 1
+            put_in_production(world, 190)
+
+    world.on_pause.append(promoted_much_later)
+    with capture_logs() as logs:
+        assert worker.loop.run() == 1
+    assert [line["event"] for line in logs].count("waiting_for_model") == 1
+    assert sorted(world.runs()) == [BARS + 19]
+    assert worker.figure("quantbus_research_waiting") == 0
+    assert worker.figure("quantbus_research_bars_total", outcome="failed") == 0
+
+
+def test_who_waits_for_a_model_still_leaves_in_time(world: World) -> None:
+    put_in_production(world, 190)
+    Worker(world, max_bars=1).loop.run()
+    assert world.said()[BARS - 1] == ("enter_long", "live")
+    (world.session.registry.folder("demo", "stages.json")).unlink()
+
+    def stop_in_time(now: datetime) -> None:
+        world.stopped = now > START + (BARS + 4) * MINUTE.delta
+
+    world.on_pause.append(stop_in_time)
+    Worker(world, max_bars=None).loop.run()
+    assert world.said() == {BARS - 1: ("enter_long", "live"), BARS + 1: ("exit_long", "live")}
+    assert world.runs()[BARS + 1].degraded is not None

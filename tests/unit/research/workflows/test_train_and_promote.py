@@ -99,7 +99,7 @@ def test_a_calibrated_model_is_trained_stored_and_asked(tmp_path: Path, kind: st
     assert manifest.kind == f"{kind}+sigmoid"
     assert (manifest.metrics["brier"] or 1.0) < 0.25
     report = run_once(world.session)
-    assert report.trained.reused
+    assert report.model.reused
     assert report.inference.report.inserted == 2
 
 
@@ -153,8 +153,8 @@ def test_a_model_that_passes_is_promoted_and_speaks(world: World) -> None:
     assert book.history[0].figures["information.information_ratio"]
     later(world, 20)
     report = run_once(of_stage(world, "production"))
-    assert report.trained.manifest.model_id == manifest.model_id
-    assert run_once(world.session).trained.manifest.model_id != manifest.model_id
+    assert report.model.manifest.model_id == manifest.model_id
+    assert run_once(world.session).model.manifest.model_id != manifest.model_id
 
 
 def test_a_model_that_knows_nothing_is_refused_with_numbers(tmp_path: Path) -> None:

@@ -6,7 +6,15 @@ import pytest
 from quantbus_contracts.errors import ArtefactError, BusUnavailable, ConfigError
 from quantbus_contracts.schema import Gap, GapState, PublishReport
 from quantbus_research.dataset import TooFewBars, build_table
-from quantbus_research.workflows import infer, newest_bar, run_once, train, training_end, wait_for_bar
+from quantbus_research.workflows import (
+    infer,
+    newest_bar,
+    run_once,
+    speaker_of,
+    train,
+    training_end,
+    wait_for_bar,
+)
 from quantbus_research.workflows.train import validation_metrics
 from tests.unit.research.panels import BTC, MINUTE, START, altered, make_series, panel_of
 from tests.unit.research.recipes import make_recipe
@@ -87,7 +95,7 @@ def test_a_run_publishes_records_and_declares(world: World) -> None:
     assert row.action == "enter_long"
     assert row.score is not None
     assert row.valid_until == NEWEST + 3 * MINUTE.delta
-    assert row.model_hash == report.trained.manifest.model_sha256
+    assert row.model_hash == report.model.manifest.model_sha256
     assert row.ref_price == pytest.approx(world.panel["close"].loc[("BINANCE:BTCUSDT", NEWEST)])
 
 
@@ -95,7 +103,7 @@ def test_a_second_run_of_the_same_bar_changes_nothing(world: World) -> None:
     run_once(world.session)
     world.clock.advance(timedelta(seconds=20))
     again = run_once(world.session)
-    assert again.trained.reused
+    assert again.model.reused
     assert again.inference.report.unchanged == 2
     assert again.inference.report.inserted == 0
 
@@ -127,7 +135,7 @@ def test_a_past_moment_publishes_backfill_and_promises_nothing(world: World) -> 
     as_of = START + timedelta(minutes=150, seconds=59)
     report = run_once(world.session, as_of=as_of)
     assert world.said()[149][1] == "backfill"
-    assert report.trained.manifest.data.last_open_time < as_of
+    assert report.model.manifest.data.last_open_time < as_of
     assert world.sink.strategies.standing["demo"].strategy.cadence_bars is None
 
 
@@ -238,7 +246,7 @@ def test_rows_that_were_not_confirmed_are_to_be_published_again(
     trained = train(world.session, NEWEST)
     monkeypatch.setattr(world.sink, "publish", lambda _rows: PublishReport(inserted=1, unknown=1))
     with pytest.raises(BusUnavailable, match="1 of 2 signals were not confirmed"):
-        infer(world.session, trained, NEWEST, origin="live", declare=True)
+        infer(world.session, speaker_of(trained), NEWEST, origin="live", declare=True)
     assert world.runs() == {}
 
 
