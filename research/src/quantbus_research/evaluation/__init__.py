@@ -20,6 +20,7 @@ from quantbus_research.evaluation.returns import (
     sortino_ratio,
     total_return,
 )
+from quantbus_research.evaluation.timing import timing_ratio
 from quantbus_research.evaluation.trading import (
     annual_turnover,
     gross_exposure,
@@ -52,6 +53,7 @@ __all__ = [
     "sharpe_ratio",
     "sortino_ratio",
     "time_in_market",
+    "timing_ratio",
     "total_return",
     "with_none_for_nan",
 ]

@@ -34,15 +34,19 @@ class Position:
 
 
 def position_before(signals: Iterable[PublishedSignal], origins: frozenset[Origin]) -> Position:
-    """Replay signals, oldest first; a second entry does not restart the clock of the first."""
+    """Replay signals, oldest first; a second entry does not restart the clock of the first.
+
+    A weight other than zero is an entry, to either side; zero is an exit.
+    """
     position = Position()
     for published in signals:
         signal = published.signal
         if signal.origin not in origins:
             continue
-        if signal.action == "enter_long" and position.long_since is None:
-            position = Position(long_since=signal.ts)
-        elif signal.action == "exit_long":
+        weight = signal.weight if signal.action is None else None
+        if signal.action == "enter_long" or (weight is not None and weight != 0.0):
+            position = position if position.long_since else Position(long_since=signal.ts)
+        elif signal.action == "exit_long" or weight is not None:
             position = Position(flat_since=signal.ts)
     return position
 

@@ -11,7 +11,7 @@ from quantbus_research.reports import pictures
 from quantbus_research.reports.summary import Figures, Summary, summarise
 from quantbus_research.settings.extras import load
 
-__all__ = ["Report", "backtest_report"]
+__all__ = ["Judged", "Report", "backtest_report"]
 
 _ROWS = (
     ("Total return", "total_return", "percent"),
@@ -33,21 +33,26 @@ _ROWS = (
     ("Spread and impact paid", "slippage", "money"),
     ("Funding paid", "funding", "money"),
 )
+Judged = tuple[str, bool, str]
+"""A gate, whether it was passed, and what it found."""
 _FORMS = {"percent": "{:.2%}", "number": "{:.2f}", "count": "{:,.0f}", "money": "{:,.2f}"}
 
 
 class Report:
     """What a backtest amounts to, and how to show it."""
 
-    def __init__(self, summary: Summary, html: str) -> None:
+    def __init__(self, summary: Summary, html: str, judged: Sequence[Judged] = ()) -> None:
         """Hold both forms; use `backtest_report`."""
         self.summary = summary
         self.html = html
+        self.judged = tuple(judged)
 
     @property
     def json(self) -> str:
         """The figures as JSON; None where one does not exist."""
-        return json.dumps(self.summary.as_dict(), indent=2, allow_nan=False) + "\n"
+        gates = [{"gate": name, "passed": passed, "told": told} for name, passed, told in self.judged]
+        whole = self.summary.as_dict() | ({"gates": gates} if gates else {})
+        return json.dumps(whole, indent=2, allow_nan=False) + "\n"
 
     def save(self, folder: Path) -> tuple[Path, Path]:
         """Write ``report.html`` and ``report.json`` into the folder, and return their paths."""
@@ -65,8 +70,9 @@ def backtest_report(
     holding: Backtest | None = None,
     other_costs: Mapping[str, Backtest] | None = None,
     trial_sharpe_ratios: Sequence[float] = (),
+    judged: Sequence[Judged] = (),
 ) -> Report:
-    """Return the report of a run; the arguments are those of `summarise`.
+    """Return the report of a run; the arguments are those of `summarise`, and what the gates said.
 
     Raises
     ------
@@ -84,6 +90,7 @@ def backtest_report(
         title=title,
         summary=summary,
         rows=_ROWS,
+        judged=judged,
         shown=_shown,
         percent=lambda value: _formed(value, "percent"),
         pictures={
@@ -94,7 +101,7 @@ def backtest_report(
             "costs": pictures.costs_picture(at_other_costs) if at_other_costs else "",
         },
     )
-    return Report(summary, html)
+    return Report(summary, html, judged)
 
 
 def _shown(figures: Figures, name: str, form: str) -> str:

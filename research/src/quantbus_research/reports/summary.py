@@ -61,6 +61,8 @@ class Summary:
     result: Figures
     buy_and_hold: Figures | None
     at_other_costs: Mapping[str, Figures]
+    timing: float
+    """Yearly Sharpe ratio of what it earned beyond holding the same mean exposure all along."""
     probabilistic_sharpe: float
     deflated_sharpe: float
     trials: int
@@ -124,12 +126,13 @@ def summarise(
     held = None if holding is None else figures_of(holding)
     others = {name: figures_of(run) for name, run in (other_costs or {}).items()}
     returns = evaluation.bar_returns(backtest.equity.to_numpy(), backtest.capital)
+    timing = float("nan") if holding is None else _timing(backtest, holding, returns)
     trials = max(1, len(trial_sharpe_ratios))
     probable = evaluation.probabilistic_sharpe_ratio(returns)
     deflated = evaluation.deflated_sharpe_ratio(returns, np.asarray(trial_sharpe_ratios, dtype=np.float64))
     return Summary(
         verdict=_verdict(result, others.get("no costs"), deflated, trials),
-        doubts=tuple(_doubts(backtest, result, held, others, trials)),
+        doubts=tuple(_doubts(backtest, result, held, others, trials, timing)),
         timeframe=backtest.timeframe.name,
         first_bar=backtest.market.times[0].isoformat(),
         last_bar=backtest.market.times[-1].isoformat(),
@@ -139,12 +142,21 @@ def summarise(
         result=result,
         buy_and_hold=held,
         at_other_costs=others,
+        timing=timing,
         probabilistic_sharpe=probable,
         deflated_sharpe=deflated,
         trials=trials,
         per_symbol=_per_symbol(backtest),
         per_month=_per_month(backtest),
     )
+
+
+def _timing(backtest: Backtest, holding: Backtest, returns: Floats) -> float:
+    if len(holding.market.times) != len(backtest.market.times):
+        return float("nan")
+    exposure = evaluation.net_exposure(backtest.values, backtest.equity.to_numpy())
+    held = evaluation.bar_returns(holding.equity.to_numpy(), holding.capital)
+    return evaluation.timing_ratio(returns, held, exposure, bars_per_year(backtest.timeframe))
 
 
 def _verdict(result: Figures, free: Figures | None, deflated: float, trials: int) -> str:
@@ -168,8 +180,14 @@ def _doubts(
     held: Figures | None,
     others: Mapping[str, Figures],
     trials: int,
+    timing: float,
 ) -> list[str]:
     said = []
+    if result.total_return > 0 and timing <= 0:
+        said.append(
+            f"Holding {result.mean_net_exposure:.0%} of the capital all along would have earned more, bar by bar: "
+            "it was in a rise, and knew nothing about it."
+        )
     if held is not None and result.trades and result.total_return < held.total_return:
         said.append(f"Buying once and holding brought {held.total_return:+.1%}, which is more.")
     dearer = others.get("all +50 %")

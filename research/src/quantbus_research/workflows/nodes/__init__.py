@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from quantbus_research.workflows.nodes._base import (
+    AS_OF,
     PASSED,
     SNAPSHOT,
     Artefact,
@@ -13,9 +14,43 @@ from quantbus_research.workflows.nodes._base import (
     NodeKind,
     Reach,
 )
+from quantbus_research.workflows.nodes.backtest import BACKTEST
+from quantbus_research.workflows.nodes.data import DATA
+from quantbus_research.workflows.nodes.factors import FACTORS
+from quantbus_research.workflows.nodes.gates import GATES_KIND
+from quantbus_research.workflows.nodes.label import LABEL
+from quantbus_research.workflows.nodes.model import MODEL
+from quantbus_research.workflows.nodes.publish import PUBLISH
+from quantbus_research.workflows.nodes.report import REPORT
+from quantbus_research.workflows.nodes.rule import RULE
+from quantbus_research.workflows.nodes.score import SCORE
+from quantbus_research.workflows.nodes.selection import SELECTION
 
-__all__ = ["KINDS", "PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json", "NodeKind", "Reach"]
+__all__ = [
+    "AS_OF",
+    "KINDS",
+    "PASSED",
+    "SNAPSHOT",
+    "Artefact",
+    "Context",
+    "Inputs",
+    "Json",
+    "NodeKind",
+    "Reach",
+]
 
-_ALL: tuple[NodeKind, ...] = ()
+_ALL: tuple[NodeKind, ...] = (
+    DATA,
+    FACTORS,
+    LABEL,
+    MODEL,
+    SCORE,
+    RULE,
+    SELECTION,
+    BACKTEST,
+    GATES_KIND,
+    REPORT,
+    PUBLISH,
+)
 KINDS: Mapping[str, NodeKind] = MappingProxyType({kind.name: kind for kind in _ALL})
 """Every kind that can be run, by name."""

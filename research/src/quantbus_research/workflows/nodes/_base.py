@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from quantbus_research.settings import Recipe
     from quantbus_research.workflows.session import Session
 
-__all__ = ["PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json", "NodeKind", "Reach"]
+__all__ = ["AS_OF", "PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json", "NodeKind", "Reach"]
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+AS_OF = "as_of"
+"""The fact by which bars say when the newest of them had closed; it becomes ``Context.as_of`` of the nodes after them."""
 PASSED = "passed"
 """The fact by which verdicts say yes or no (bool)."""
 SNAPSHOT = "snapshot_id"

@@ -5,7 +5,15 @@ from quantbus_research.dataset import TooFewBars, load_panel, panel_query, snaps
 from quantbus_research.dataset.freqtrade_files import load_freqtrade
 from quantbus_research.settings import MarketSettings
 from quantbus_research.settings.nodes import ArtefactType, DataSettings
-from quantbus_research.workflows.nodes._base import SNAPSHOT, Artefact, Context, Inputs, NodeKind, Reach
+from quantbus_research.workflows.nodes._base import (
+    AS_OF,
+    SNAPSHOT,
+    Artefact,
+    Context,
+    Inputs,
+    NodeKind,
+    Reach,
+)
 
 __all__ = ["DATA"]
 
@@ -40,6 +48,7 @@ def run(inputs: Inputs, settings: DataSettings, context: Context) -> Artefact:
         tables={"bars": panel},
         facts={
             SNAPSHOT: snapshot_id(panel, asked),
+            AS_OF: timeframe.close_of(times.max().to_pydatetime()).isoformat(),
             "bars": dict(counts),
             "first_open_time": times.min().isoformat(),
             "last_open_time": times.max().isoformat(),
