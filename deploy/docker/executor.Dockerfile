@@ -1,5 +1,9 @@
 # Freqtrade, unmodified, with the strategy that follows the bus. Build from the root of the repository.
-FROM python:3.12-slim-bookworm AS build
+# Both images can be others: a mirror's, or one for building that brings the packages along where there is no network.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+ARG BUILD_IMAGE=${PYTHON_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
 RUN pip install --no-cache-dir uv==0.13.9
 ENV UV_PROJECT_ENVIRONMENT=/opt/quantbus \
     UV_PYTHON_DOWNLOADS=never \
@@ -17,15 +21,22 @@ COPY contracts/src contracts/src
 COPY executor/src executor/src
 RUN uv sync --frozen --no-dev --no-editable --package quantbus-executor --extra bot
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/quantbus quantbus
 COPY --from=build /opt/quantbus /opt/quantbus
 COPY deploy/docker/probe.py /usr/local/bin/probe.py
-# Freqtrade makes folders in its user directory, so it owns a copy.
-COPY --chown=quantbus:quantbus executor/user_data /opt/user_data
+COPY deploy/docker/with-files.sh /usr/local/bin/with-files
+COPY executor/user_data /opt/user_data
 ENV PATH=/opt/quantbus/bin:$PATH \
     QUANTBUS_HOME=/var/lib/quantbus \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER quantbus
 WORKDIR /var/lib/quantbus
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="quantbus-executor" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+ENTRYPOINT ["/usr/local/bin/with-files"]
 CMD ["freqtrade", "--help"]

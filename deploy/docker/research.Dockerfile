@@ -1,5 +1,9 @@
 # The research worker. Build from the root of the repository.
-FROM python:3.12-slim-bookworm AS build
+# Both images can be others: a mirror's, or one for building that brings the packages along where there is no network.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+ARG BUILD_IMAGE=${PYTHON_IMAGE}
+
+FROM ${BUILD_IMAGE} AS build
 RUN pip install --no-cache-dir uv==0.13.9
 ENV UV_PROJECT_ENVIRONMENT=/opt/quantbus \
     UV_PYTHON_DOWNLOADS=never \
@@ -17,7 +21,7 @@ COPY contracts/src contracts/src
 COPY research/src research/src
 RUN uv sync --frozen --no-dev --no-editable --package quantbus-research
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
 # LightGBM is built against GNU's OpenMP and does not bring it.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
@@ -27,7 +31,13 @@ COPY --from=build /opt/quantbus /opt/quantbus
 COPY deploy/docker/probe.py /usr/local/bin/probe.py
 ENV PATH=/opt/quantbus/bin:$PATH \
     QUANTBUS_HOME=/var/lib/quantbus \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER quantbus
 WORKDIR /var/lib/quantbus
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="quantbus-research" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 ENTRYPOINT ["quantbus"]
