@@ -1,6 +1,7 @@
 """Run recipes, list them, validate them."""
 
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,10 +116,10 @@ def validate(
     typer.echo(f"{recipe} is valid: strategy {chosen.strategy_id}, config {chosen.config_hash[:12]}")
 
 
-def _factors() -> frozenset[str]:
-    from quantbus_research.factors import catalogue
+def _factors() -> Collection[str]:
+    from quantbus_research.factors import Vocabulary
 
-    return frozenset(catalogue())
+    return Vocabulary()
 
 
 def chosen_recipe(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe":
@@ -174,7 +175,7 @@ def _print_report(report: "OnceReport") -> None:
     for verdict in inference.verdicts:
         score = "–" if verdict.view.score is None else f"{verdict.view.score:+.4f}"
         why = verdict.why + (f" (degraded: {verdict.view.degraded})" if verdict.view.degraded else "")
-        table.add_row(verdict.view.pair, score, verdict.action or "nothing", why)
+        table.add_row(verdict.view.pair, score, verdict.said, why)
     console.print(table)
     counts = inference.report
     console.print(
@@ -182,6 +183,8 @@ def _print_report(report: "OnceReport") -> None:
         f"{counts.unchanged} unchanged, {counts.rejected} rejected"
     )
     if inference.held_back:
-        console.print(f"{inference.held_back} held back; the evaluation is noted as: {inference.run.degraded}")
+        console.print(
+            f"{inference.held_back} held back; the evaluation is noted as: {inference.run.degraded}"
+        )
     if inference.origin == "backfill":
         console.print("not the newest closed bar of the present, so it never trades")

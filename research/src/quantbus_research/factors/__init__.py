@@ -1,6 +1,7 @@
 """Factors: causal numbers computed from bars; the same code in training, live prediction and audits."""
 
 from quantbus_research.factors._compute import (
+    Vocabulary,
     catalogue,
     compute,
     compute_factors,
@@ -17,6 +18,7 @@ __all__ = [
     "NORMALISERS",
     "Domain",
     "Factor",
+    "Vocabulary",
     "catalogue",
     "compute",
     "compute_factors",

@@ -1,6 +1,6 @@
 """The door's functions: what factors there are, and their values on a panel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -12,6 +12,7 @@ from quantbus_research.factors._template import Domain, Factor
 from quantbus_research.factors.expressions import Layout, columns_of, evaluate
 
 __all__ = [
+    "Vocabulary",
     "catalogue",
     "compute",
     "compute_factors",
@@ -63,6 +64,25 @@ def select(names: Sequence[str]) -> tuple[Factor, ...]:
         If a name means no factor, or a parameter lies outside its domain.
     """
     return tuple(_find(name) for name in names)
+
+
+class Vocabulary(Collection[str]):
+    """All names that mean a factor. Those of the catalogue can be counted; any other in the domains is in it too."""
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a name means a factor."""
+        try:
+            return isinstance(name, str) and declared().find(name) is not None
+        except ConfigError:  # a parameter lies outside its domain
+            return False
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the catalogue."""
+        return iter(catalogue())
+
+    def __len__(self) -> int:
+        """Count the catalogue."""
+        return len(catalogue())
 
 
 def lookback_bars(names: Sequence[str]) -> int:

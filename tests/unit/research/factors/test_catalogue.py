@@ -8,6 +8,7 @@ import pytest
 
 from quantbus_contracts.errors import ConfigError, ContractError
 from quantbus_research.factors import (
+    Vocabulary,
     catalogue,
     compute,
     factor_set,
@@ -192,3 +193,14 @@ def test_values_are_those_of_the_textbook() -> None:
     }
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=1e-9), name
+
+
+def test_every_name_in_the_domains_is_in_the_vocabulary_and_the_catalogue_is_counted() -> None:
+    known = Vocabulary()
+    assert len(known) == len(list(known)) == len(catalogue())
+    assert "rsi_14" in known
+    assert "rsi_21" in known
+    assert "rsi_21__across_rank" in known
+    assert "rsi_99999" not in known
+    assert "rsi" not in known
+    assert 14 not in known
