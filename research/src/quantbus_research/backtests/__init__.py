@@ -7,7 +7,7 @@ from quantbus_research.backtests.market import Market
 from quantbus_research.backtests.recall import as_if_published
 from quantbus_research.backtests.replaying import Replay, replay
 from quantbus_research.backtests.result import Backtest
-from quantbus_research.backtests.selection import at_turns, top_k, top_k_drop_n
+from quantbus_research.backtests.selection import at_turns, exchanged, top_k, top_k_drop_n
 from quantbus_research.backtests.sensitivity import at_other_costs
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "at_other_costs",
     "at_turns",
     "buy_and_hold",
+    "exchanged",
     "follow",
     "replay",
     "simulate",

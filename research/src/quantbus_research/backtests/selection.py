@@ -6,7 +6,7 @@ import pandas as pd
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
 
-__all__ = ["at_turns", "top_k", "top_k_drop_n"]
+__all__ = ["at_turns", "exchanged", "top_k", "top_k_drop_n"]
 
 
 def at_turns(scores: pd.Series, timeframe: Timeframe, every: int) -> pd.Series:
@@ -64,13 +64,14 @@ def top_k_drop_n(scores: pd.Series, k: int, n: int, *, every: int = 1) -> pd.Dat
     targets = pd.DataFrame(np.nan, index=table.index, columns=table.columns)
     held: list[str] = []
     for moment in table.index[::every]:
-        held = _exchanged(held, table.loc[moment], k, n)
+        held = exchanged(held, table.loc[moment], k, n)
         kept = set(held)
         targets.loc[moment] = [1.0 / k if symbol in kept else 0.0 for symbol in table.columns]
     return targets
 
 
-def _exchanged(held: list[str], scores: pd.Series, k: int, n: int) -> list[str]:
+def exchanged(held: list[str], scores: pd.Series, k: int, n: int) -> list[str]:
+    """Return the symbols to hold after those ``held``: one step of `top_k_drop_n`, by the scores of one bar."""
     ranked = _ranked(scores)
     order = {symbol: place for place, symbol in enumerate(ranked)}
     known = sorted(held, key=lambda symbol: (order.get(symbol, len(order)), symbol))

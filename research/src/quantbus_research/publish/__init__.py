@@ -5,6 +5,7 @@ from quantbus_research.publish.door import SignalSink, open_sink, standing_live
 from quantbus_research.publish.holding import Held, hold_back
 from quantbus_research.publish.past import Said, Speaks, leftovers, sayings, signals_of_past
 from quantbus_research.publish.positions import Position, position_before, read_position
+from quantbus_research.publish.selecting import choose, read_weight
 from quantbus_research.publish.signals import Provenance, declaration_of, to_signals
 from quantbus_research.publish.walking import positions_of
 
@@ -18,6 +19,7 @@ __all__ = [
     "Thresholds",
     "Verdict",
     "View",
+    "choose",
     "decide",
     "declaration_of",
     "hold_back",
@@ -26,6 +28,7 @@ __all__ = [
     "position_before",
     "positions_of",
     "read_position",
+    "read_weight",
     "sayings",
     "signals_of_past",
     "standing_live",

@@ -40,24 +40,36 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What to say about a pair, and why; nothing when ``action`` is None."""
+    """What to say about a pair, an action or a weight, and why; or nothing."""
 
     view: View
     action: Literal["enter_long", "exit_long"] | None
     why: str
+    weight: float | None = None
+    """The share of the strategy's capital to hold from now on, below zero sold short; instead of an action."""
     by_time: bool = False
     """It is due whatever any score says."""
     held_back: bool = False
     """There was something to say, and the recipe does not want it to be said now."""
 
     @property
+    def speaks(self) -> bool:
+        """Whether there is something to say."""
+        return self.action is not None or self.weight is not None
+
+    @property
     def leaves(self) -> bool:
         """Whether it does nothing but end a position."""
-        return self.action == "exit_long"
+        return self.action == "exit_long" or self.weight == 0.0
+
+    @property
+    def said(self) -> str:
+        """What is said, in a word."""
+        return self.action or ("nothing" if self.weight is None else f"weight {self.weight:+.4f}")
 
     def silenced(self, why: str) -> Self:
         """Return it as one that says nothing, and what it would have said."""
-        return replace(self, action=None, why=f"{why} ({self.action}: {self.why})", held_back=True)
+        return replace(self, action=None, weight=None, why=f"{why} ({self.said}: {self.why})", held_back=True)
 
 
 def thresholds_of(policy: PolicySettings, recent_scores: Sequence[float]) -> Thresholds:

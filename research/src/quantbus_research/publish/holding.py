@@ -70,7 +70,7 @@ def _late(held: Held, settings: PublishSettings, why: str, said: Collection[str]
 
 
 def _silenced(held: Held, why: str, *, keep: Callable[[Verdict], bool]) -> Held:
-    silent = tuple(v if v.action is None or keep(v) else v.silenced(why) for v in held.verdicts)
+    silent = tuple(v if not v.speaks or keep(v) else v.silenced(why) for v in held.verdicts)
     if silent == held.verdicts:
         return held
     return Held(silent, why if held.why is None else f"{held.why}; {why}")
@@ -81,7 +81,7 @@ def _marked(held: Held, why: str) -> Held:
 
 
 def _mark(verdict: Verdict, why: str) -> Verdict:
-    if verdict.action is None:
+    if not verdict.speaks:
         return verdict
     told = why if verdict.view.degraded is None else f"{verdict.view.degraded}; {why}"
     return replace(verdict, view=replace(verdict.view, degraded=told[:_LONGEST_TOLD]))

@@ -48,8 +48,9 @@ def to_signals(
             timeframe=market.timeframe,
             ts=bar,
             action=verdict.action,
+            weight=verdict.weight,
             score=verdict.view.score,
-            valid_until=entry_end if verdict.action == "enter_long" else None,
+            valid_until=None if verdict.leaves else entry_end,
             note=verdict.why,
             source="quantbus-research",
             ref_price=verdict.view.close,
@@ -63,7 +64,7 @@ def to_signals(
             origin=origin,
         )
         for verdict in verdicts
-        if verdict.action is not None
+        if verdict.speaks
     ]
 
 

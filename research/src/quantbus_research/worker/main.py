@@ -25,7 +25,7 @@ from quantbus_research.settings import Recipe, ShadowSettings, WorkerSettings
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
 from quantbus_research.worker.timekeeping import Timekeeper
-from quantbus_research.workflows import BusClock, Session, open_session
+from quantbus_research.workflows import BusClock, Session, open_session, require_live
 
 __all__ = ["run_worker"]
 
@@ -52,6 +52,7 @@ def run_worker(
     ConfigError
         If the recipe cannot live, or its shadow would speak under its own id.
     """
+    require_live(recipe)
     settings = load_settings(HomeSettings)
     configure("research", level=settings.log_level, json=settings.log_json)
     registry = new_registry("research", version("quantbus-research"))

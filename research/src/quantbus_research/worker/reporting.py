@@ -117,7 +117,7 @@ class Reporter:
             bar=inference.bar.isoformat(),
             timing="late" if late and inference.timing == "in_time" else inference.timing,
             delay_seconds=round(delay, 3),
-            said={verdict.view.pair: verdict.action or "nothing" for verdict in inference.verdicts},
+            said={verdict.view.pair: verdict.said for verdict in inference.verdicts},
             held_back=inference.held_back,
             degraded=inference.run.degraded,
         )

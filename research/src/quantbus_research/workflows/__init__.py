@@ -13,6 +13,7 @@ from quantbus_research.workflows.bus_clock import BusClock
 from quantbus_research.workflows.convert import BarSource, convert, from_freqtrade
 from quantbus_research.workflows.infer import Inference, infer, timing_of
 from quantbus_research.workflows.leaving import leave_in_time
+from quantbus_research.workflows.living import require_live
 from quantbus_research.workflows.once import OnceReport, run_once
 from quantbus_research.workflows.predict import Prediction, predict
 from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
@@ -63,6 +64,7 @@ __all__ = [
     "predict",
     "promote",
     "rehearse",
+    "require_live",
     "rollback",
     "run_once",
     "shadow_id",

@@ -15,14 +15,17 @@ from quantbus_research.publish import (
     Provenance,
     Verdict,
     View,
+    choose,
     decide,
     declaration_of,
     hold_back,
     read_position,
+    read_weight,
     standing_live,
     to_signals,
 )
 from quantbus_research.settings import Recipe
+from quantbus_research.settings.nodes import ScoreSettings, SelectionSettings
 from quantbus_research.workflows.session import Session
 from quantbus_research.workflows.speaking import Speaker
 from quantbus_research.workflows.views import bars_to_load, views_of
@@ -129,7 +132,7 @@ def _think(
     panel = load_panel(session.frames, instruments, timeframe, as_of=closed, bars=bars)
     asked = panel_query(instruments, timeframe, as_of=closed, bars=bars)
     views = views_of(panel, speaker, recipe, bar, session.gaps)
-    verdicts = tuple(_judge(session, view, bar, origin) for view in views)
+    verdicts = _judge(session, views, bar, origin)
     return verdicts, Provenance(
         model_id=speaker.model_id,
         model_hash=speaker.model_hash,
@@ -138,15 +141,40 @@ def _think(
     )
 
 
-def _judge(session: Session, view: View, bar: datetime, origin: Origin) -> Verdict:
-    recipe = session.recipe
+def _judge(session: Session, views: Sequence[View], bar: datetime, origin: Origin) -> tuple[Verdict, ...]:
+    """Let the recipe's policy decide about each pair for itself, or its selection about all of them."""
+    recipe, history, strategy_id = session.recipe, session.history, session.strategy_id
     timeframe = recipe.market.bars
-    position = read_position(session.history, session.strategy_id, view.pair, timeframe, bar, origin=origin)
-    return decide(view, position, recipe.policy, timeframe=timeframe, bar=bar)
+    selection = next(iter(recipe.leading(SelectionSettings).values()), None)
+    if selection is None:
+        return tuple(
+            decide(
+                view,
+                read_position(history, strategy_id, view.pair, timeframe, bar, origin=origin),
+                recipe.policy,
+                timeframe=timeframe,
+                bar=bar,
+            )
+            for view in views
+        )
+    weights = {
+        view.pair: read_weight(history, strategy_id, view.pair, timeframe, bar, origin=origin)
+        for view in views
+    }
+    return choose(
+        views,
+        {pair: weight for pair, weight in weights.items() if weight},
+        selection,
+        symbols={item.pair: item.symbol for item in recipe.market.instruments},
+        timeframe=timeframe,
+        bar=bar,
+    )
 
 
 def _compares(recipe: Recipe) -> bool:
-    return any(factor.is_across for factor in select(recipe.factors.names))
+    ranks = any(score.scale == "rank" for score in recipe.leading(ScoreSettings).values())
+    across = any(factor.is_across for factor in select(recipe.factors.names))
+    return ranks or across or bool(recipe.leading(SelectionSettings))
 
 
 def _publish(session: Session, signals: Sequence[Signal], *, declare: bool) -> PublishReport:
@@ -175,9 +203,7 @@ def _run_of(session: Session, bar: datetime, held: Held, said: Sequence[Signal],
         timeframe=session.recipe.market.timeframe,
         ts=bar,
         evaluated_at=now,
-        pairs_evaluated=sum(
-            verdict.view.score is not None or verdict.action is not None for verdict in held.verdicts
-        ),
+        pairs_evaluated=sum(verdict.view.score is not None or verdict.speaks for verdict in held.verdicts),
         signals=len(said),
         degraded=(told if len(told) <= _LONGEST_TOLD else told[: _LONGEST_TOLD - 1] + "…") or None,
     )

@@ -50,6 +50,7 @@ class OnceReport:
                     "pair": verdict.view.pair,
                     "score": verdict.view.score,
                     "action": verdict.action,
+                    "weight": verdict.weight,
                     "why": verdict.why,
                     "degraded": verdict.view.degraded,
                 }

@@ -1,0 +1,109 @@
+"""From the scores of many pairs to weights: the choice that a selection makes at its turns, for one bar."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from quantbus_contracts.ports import SignalReader
+from quantbus_contracts.schema import Origin
+from quantbus_contracts.timeframe import Timeframe
+from quantbus_research.backtests import exchanged, top_k
+from quantbus_research.publish.decisions import Verdict, View
+from quantbus_research.settings.nodes import SelectionSettings
+
+__all__ = ["choose", "read_weight"]
+
+_WINDOWS_BARS = (200, 5_000, 2_000_000)
+
+
+def choose(
+    views: Sequence[View],
+    held: Mapping[str, float],
+    settings: SelectionSettings,
+    *,
+    symbols: Mapping[str, str],
+    timeframe: Timeframe,
+    bar: datetime,
+) -> tuple[Verdict, ...]:
+    """Return what is to be held of each pair; between two turns nothing is said.
+
+    A pair without a score stays as it is, and takes its place among those that are held: what is not known is no
+    reason to sell.
+
+    Parameters
+    ----------
+    held
+        The weight that was last said of each pair; without those of which none was, or zero.
+    symbols
+        By pair; equal scores go by symbol, as in a backtest.
+    """
+    if not _is_turn(timeframe, bar, settings.every_bars):
+        return tuple(Verdict(view, None, f"chosen every {settings.every_bars} bars only") for view in views)
+    known = {view.pair: view.score for view in views if view.score is not None}
+    stuck = {view.pair: held[view.pair] for view in views if view.pair in held and view.pair not in known}
+    if settings.short and len(known) < 2 * settings.hold and len(known) < len(views):
+        told = f"{len(known)} of {len(views)} pairs have a score, too few to choose; all stays as it is"
+        return tuple(Verdict(view, None, told) for view in views)
+    wanted = _targets(known, held, stuck, settings, symbols)
+    places = {pair: place for place, pair in enumerate(sorted(known, key=lambda pair: -known[pair]), start=1)}
+    return tuple(_verdict(view, wanted, held, places) for view in views)
+
+
+def read_weight(
+    history: SignalReader, strategy_id: str, pair: str, timeframe: Timeframe, bar: datetime, *, origin: Origin
+) -> float:
+    """Return the weight that was last said of a pair before ``bar``; zero where none was.
+
+    Live weights are followed by live ones only: ``backfill`` rows never trade.
+    """
+    origins = {"live", origin}
+    for bars in _WINDOWS_BARS:
+        rows = history.range(strategy_id, timeframe, pair, bar - bars * timeframe.delta, bar)
+        for row in reversed(rows):
+            if row.signal.origin in origins and row.signal.weight is not None:
+                return row.signal.weight
+    return 0.0
+
+
+def _is_turn(timeframe: Timeframe, bar: datetime, every: int) -> bool:
+    return int(bar.timestamp()) // timeframe.seconds % every == 0
+
+
+def _targets(
+    known: Mapping[str, float],
+    held: Mapping[str, float],
+    stuck: Mapping[str, float],
+    settings: SelectionSettings,
+    symbols: Mapping[str, str],
+) -> dict[str, float]:
+    """Return the weight of each pair that is to be held."""
+    taken = max(sum(weight > 0 for weight in stuck.values()), sum(weight < 0 for weight in stuck.values()))
+    free, share = settings.hold - taken, 1.0 / settings.hold
+    if free < 1 or not known:
+        return {}
+    scores = pd.Series({symbols[pair]: score for pair, score in known.items()}, dtype=np.float64)
+    pairs = {symbols[pair]: pair for pair in known}
+    if settings.drop is not None:
+        before = [symbols[pair] for pair in held if pair in known]
+        return {pairs[symbol]: share for symbol in exchanged(before, scores, free, settings.drop)}
+    moment = pd.Timestamp(0, tz="UTC")
+    row = top_k(pd.concat({moment: scores}).swaplevel(), free, short=settings.short).loc[moment]
+    share = 0.5 * share if settings.short else share
+    return {pairs[str(symbol)]: float(np.sign(weight)) * share for symbol, weight in row.items() if weight}
+
+
+def _verdict(
+    view: View, wanted: Mapping[str, float], held: Mapping[str, float], places: Mapping[str, int]
+) -> Verdict:
+    pair = view.pair
+    if pair not in places:
+        stays = f", stays at {held[pair]:+.4f}" if pair in held else ""
+        return Verdict(view, None, f"{view.degraded or 'no score'}{stays}")
+    told = f"place {places[pair]} of {len(places)}"
+    if pair in wanted:
+        return Verdict(view, None, told, weight=wanted[pair])
+    return Verdict(
+        view, None, f"{told}, leaves" if pair in held else told, weight=0.0 if pair in held else None
+    )
