@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from quantbus_contracts.mongo._keyed import replace_rows
-from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.client import AsyncConnection, Connection
 from quantbus_contracts.mongo.documents import keyed_row
 from quantbus_contracts.mongo.steps import Row, Steps, find
 from quantbus_contracts.schema import Balance, Fill, Holding
 
-__all__ = ["AccountBooks"]
+__all__ = ["AccountBooks", "AsyncAccountBooks"]
 
 _COLLECTIONS: Mapping[type[Fill | Holding | Balance], str] = {
     Fill: "fills",
@@ -58,4 +58,17 @@ class AccountBooks:
     def balances(self, *, consumer_id: str | None = None) -> list[Balance]:
         """Return the balances, by currency."""
         rows = self._connection.run(_of("balances", _by(consumer_id), "currency"))
+        return [Balance(**row) for row in rows]
+
+
+class AsyncAccountBooks:
+    """Reads what bots hold, asynchronously: for whoever watches them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Work over ``connection``."""
+        self._connection = connection
+
+    async def balances(self) -> list[Balance]:
+        """Return every bot's balances, by currency."""
+        rows = await self._connection.run(_of("balances", {}, "currency"))
         return [Balance(**row) for row in rows]

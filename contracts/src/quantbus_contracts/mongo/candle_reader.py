@@ -12,7 +12,8 @@ from quantbus_contracts.timeframe import Timeframe
 __all__ = ["AsyncCandleReader", "CandleReader"]
 
 
-def _when(timeframe: Timeframe) -> str:
+def when_of(timeframe: Timeframe) -> str:
+    """Return the field that names a bar of this timeframe."""
     return "date" if timeframe.is_daily else "datetime"
 
 
@@ -27,13 +28,13 @@ def _bound(timeframe: Timeframe, moment: datetime) -> datetime | str:
 def range_query(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> Row:
     """Return the filter for the bars of a symbol that open in ``[start, end)``."""
     bounds = {"$gte": _bound(timeframe, start), "$lt": _bound(timeframe, end)}
-    return {"symbol": {"$eq": symbol}, _when(timeframe): bounds}
+    return {"symbol": {"$eq": symbol}, when_of(timeframe): bounds}
 
 
 def _candles(
     symbol: str, timeframe: Timeframe, start: datetime, end: datetime, limit: int | None
 ) -> Steps[list[Candle]]:
-    options: Row = {"sort": [(_when(timeframe), -1 if limit else 1)], "batch_size": 10_000}
+    options: Row = {"sort": [(when_of(timeframe), -1 if limit else 1)], "batch_size": 10_000}
     if limit:
         options["limit"] = limit
     query = range_query(symbol, timeframe, start, end)
@@ -43,7 +44,7 @@ def _candles(
 
 
 def _open_times(symbol: str, timeframe: Timeframe, start: datetime, end: datetime) -> Steps[list[datetime]]:
-    when = _when(timeframe)
+    when = when_of(timeframe)
     rows = yield find(
         candle_collection(timeframe),
         range_query(symbol, timeframe, start, end),
@@ -52,10 +53,11 @@ def _open_times(symbol: str, timeframe: Timeframe, start: datetime, end: datetim
         hint=[("symbol", 1), (when, 1)],
         batch_size=50_000,
     )
-    return [_open_time(row, timeframe) for row in rows]
+    return [open_time_of(row, timeframe) for row in rows]
 
 
-def _open_time(row: Row, timeframe: Timeframe) -> datetime:
+def open_time_of(row: Row, timeframe: Timeframe) -> datetime:
+    """Return when the bar of a stored row opens."""
     if not timeframe.is_daily:
         moment: datetime = row["datetime"]
         return moment
@@ -63,7 +65,7 @@ def _open_time(row: Row, timeframe: Timeframe) -> datetime:
 
 
 def _last_open_time(symbol: str, timeframe: Timeframe) -> Steps[datetime | None]:
-    when = _when(timeframe)
+    when = when_of(timeframe)
     rows = yield find(
         candle_collection(timeframe),
         {"symbol": {"$eq": symbol}},
@@ -71,16 +73,16 @@ def _last_open_time(symbol: str, timeframe: Timeframe) -> Steps[datetime | None]
         sort=[(when, -1)],
         limit=1,
     )
-    return _open_time(rows[0], timeframe) if rows else None
+    return open_time_of(rows[0], timeframe) if rows else None
 
 
 def _last_open_times(timeframe: Timeframe) -> Steps[dict[str, datetime]]:
-    when = _when(timeframe)
+    when = when_of(timeframe)
     rows = yield aggregate(
         candle_collection(timeframe),
         [{"$sort": {"symbol": 1, when: 1}}, {"$group": {"_id": "$symbol", when: {"$last": f"${when}"}}}],
     )
-    return {row["_id"]: _open_time(row, timeframe) for row in rows}
+    return {row["_id"]: open_time_of(row, timeframe) for row in rows}
 
 
 class CandleReader:

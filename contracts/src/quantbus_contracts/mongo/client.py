@@ -183,6 +183,10 @@ class Connection:
         match call.method:
             case "server_time":
                 return self.client.admin.command("hello", codec_options=_CODEC)["localTime"]
+            case "server_command":
+                return self.client.admin.command(call.args[0], codec_options=_CODEC)
+            case "database_command":
+                return self.client[self.names.of(call.collection)].command(call.args[0], codec_options=_CODEC)
             case "begin":
                 course.session = course.session or self.client.start_session()
                 return course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)
@@ -275,6 +279,11 @@ class AsyncConnection:
         match call.method:
             case "server_time":
                 return (await self.client.admin.command("hello", codec_options=_CODEC))["localTime"]
+            case "server_command":
+                return await self.client.admin.command(call.args[0], codec_options=_CODEC)
+            case "database_command":
+                home = self.client[self.names.of(call.collection)]
+                return await home.command(call.args[0], codec_options=_CODEC)
             case "begin":
                 course.session = course.session or self.client.start_session()
                 return await course.session.start_transaction(_SNAPSHOT, _WRITE, ReadPreference.PRIMARY)

@@ -35,6 +35,12 @@ def _of_consumer(consumer_id: str, signal_ids: Collection[str]) -> Steps[list[Ex
     return [Execution(**row) for row in rows]
 
 
+def _of_signals(signal_ids: Collection[str]) -> Steps[list[Execution]]:
+    query = {"signal_id": {"$in": list(signal_ids)}}
+    rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("signal_id", 1)], batch_size=5_000)
+    return [Execution(**row) for row in rows]
+
+
 class ExecutionReader:
     """Reads the ledger, synchronously."""
 
@@ -81,6 +87,10 @@ class AsyncExecutionReader:
     async def of_signal(self, signal_id: str) -> list[Execution]:
         """Return what every consumer did with one signal."""
         return await self._connection.run(_of_signal(signal_id))
+
+    async def of_signals(self, signal_ids: Collection[str]) -> list[Execution]:
+        """Return what every consumer did with these signals."""
+        return await self._connection.run(_of_signals(signal_ids))
 
     async def of_consumer(self, consumer_id: str, signal_ids: Collection[str]) -> list[Execution]:
         """Return what one consumer did with these signals."""

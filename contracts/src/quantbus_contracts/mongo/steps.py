@@ -16,6 +16,7 @@ __all__ = [
     "aggregate",
     "aggregate_undecoded",
     "bulk_write",
+    "database_command",
     "find",
     "find_command",
     "find_raw",
@@ -23,6 +24,7 @@ __all__ = [
     "insert_many",
     "new_deadline",
     "pause",
+    "server_command",
     "server_time",
 ]
 
@@ -90,6 +92,16 @@ def bulk_write(collection: str, requests: list[Any]) -> Call:
 def server_time() -> Call:
     """Ask for the server's clock; the reply is an aware datetime."""
     return Call("", "server_time")
+
+
+def server_command(command: Row) -> Call:
+    """Send a command to the server itself; the reply is its document."""
+    return Call("", "server_command", (command,))
+
+
+def database_command(collection: str, command: Row) -> Call:
+    """Send a command to the database that ``collection`` lives in; the reply is its document."""
+    return Call(collection, "database_command", (command,))
 
 
 def new_deadline() -> Call:

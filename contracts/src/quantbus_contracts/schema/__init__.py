@@ -13,6 +13,7 @@ from quantbus_contracts.schema.account_snapshot import (
     UnknownPart,
 )
 from quantbus_contracts.schema.audit import AuditFinding, AuditReport, FindingKind
+from quantbus_contracts.schema.bus_health import BusHealth, MemberHealth, MemberState
 from quantbus_contracts.schema.candle import Candle, CandleKey, CandleRevision, CandleValues, ohlcv_fault
 from quantbus_contracts.schema.control import Control, ControlKind
 from quantbus_contracts.schema.execution import FINAL_STATES, Execution, ExecutionState
@@ -76,6 +77,7 @@ __all__ = [
     "AuditFinding",
     "AuditReport",
     "Balance",
+    "BusHealth",
     "Candle",
     "CandleKey",
     "CandleReport",
@@ -110,6 +112,8 @@ __all__ = [
     "MarketChange",
     "MarketEvent",
     "MarketStatus",
+    "MemberHealth",
+    "MemberState",
     "Observation",
     "OpenInterest",
     "Origin",

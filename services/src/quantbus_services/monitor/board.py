@@ -28,8 +28,6 @@ class Outcome:
     at: datetime
     findings: tuple[Finding, ...] = ()
     error: str | None = None
-    bot_down: bool = False
-    """Whether it is the bot that did not answer."""
 
 
 class Board:

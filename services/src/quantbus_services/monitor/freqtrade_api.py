@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -12,6 +12,7 @@ from quantbus_services.monitor.positions import OpenTrade
 
 __all__ = ["Bot", "BotUnavailable", "FreqtradeApi"]
 
+Answer = TypeVar("Answer", bound=BaseModel)
 _SIGNAL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
@@ -98,6 +99,14 @@ class FreqtradeApi:
         except ValidationError as error:
             raise _not_understood(reply, error) from None
 
+    async def answer(self, path: str, form: type[Answer]) -> Answer:
+        """Return what Freqtrade answers on ``path``, in the form that is expected of it."""
+        reply = await self._get(path)
+        try:
+            return form.model_validate_json(reply.content)
+        except ValidationError as error:
+            raise _not_understood(reply, error) from None
+
     async def close(self) -> None:
         """Close the sockets."""
         await self._client.aclose()
@@ -122,6 +131,6 @@ class FreqtradeApi:
 
 def _not_understood(reply: httpx.Response, error: ValidationError) -> BotUnavailable:
     return BotUnavailable(
-        f"expected Freqtrade's trades from {reply.url.path}, found something else "
+        f"expected Freqtrade's answer from {reply.url.path}, found something else "
         f"({error.errors(include_url=False, include_input=False)[0]}); does the address point at Freqtrade?"
     )

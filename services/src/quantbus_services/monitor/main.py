@@ -19,10 +19,18 @@ from quantbus_contracts.runtime.serving import announced, listen, serve_app, url
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
+from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import CHECKS, Sources
 from quantbus_services.monitor.freqtrade_api import FreqtradeApi
-from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
-from quantbus_services.monitor.readings import Readings
+from quantbus_services.monitor.freqtrade_figures import FiguresKept, FreqtradeFigures
+from quantbus_services.monitor.metrics import (
+    BotMetrics,
+    ChainMetrics,
+    LedgerMetrics,
+    LoopMetrics,
+    PlatformMetrics,
+)
+from quantbus_services.monitor.readings import COUNTED_UNTIL, Readings
 from quantbus_services.monitor.runner import Runner
 from quantbus_services.monitor.settings import MonitorSettings
 from quantbus_services.monitor.status import Status
@@ -76,21 +84,31 @@ async def _assembled(
     registry = new_registry("monitor", _VERSION)
     bot = _bot(settings)
     connection = connect_async(mongo, app="monitor", timeout_seconds=_BUS_TIMEOUT_SECONDS)
-    view = StoredView(connection)
-    sources = Sources(view, settings.limits(), bot, settings.freqtrade_consumer)
-    checks = [make(sources) for make in CHECKS if bot is not None or not make.needs_bot]
+    view = StoredView(connection, clock)
+    limits = settings.limits()
+    figures = FiguresKept(FreqtradeFigures(bot)) if bot is not None else None
+    sources = Sources(view, limits, bot, figures, settings.freqtrade_consumer)
+    checks = [make(sources) for make in CHECKS if bot is not None or "bot" not in make.needs]
     board = Board(tuple(check.name for check in checks), with_bot=bot is not None)
+    readings = Readings(
+        view,
+        ChainMetrics(registry),
+        LedgerMetrics(registry),
+        PlatformMetrics(registry),
+        limits,
+        instance=settings.instance,
+    )
     runner = Runner(
         server_now=connection.server_now,
-        beat=_Heart(connection, settings.instance, board if beating else None).beat,
+        beat=_Heart(connection, settings.instance, board if beating else None, readings).beat,
         clock=clock,
         view=view,
         checks=checks,
         board=board,
-        readings=Readings(view, ChainMetrics(registry), settings.limits()),
+        readings=readings,
         metrics=LoopMetrics(registry),
-        bot_metrics=BotMetrics(registry) if bot else None,
-        limits=settings.limits(),
+        bot=BotReadings(figures, BotMetrics(registry), settings.freqtrade_consumer) if figures else None,
+        limits=limits,
     )
     try:
         yield _Parts(runner, board, registry, clock)
@@ -111,10 +129,13 @@ def _bot(settings: MonitorSettings) -> FreqtradeApi | None:
 class _Heart:
     """Tells the bus that the monitor lives; without a board (a single check) it is silent."""
 
-    def __init__(self, connection: AsyncConnection, instance: str, board: Board | None) -> None:
+    def __init__(
+        self, connection: AsyncConnection, instance: str, board: Board | None, readings: Readings
+    ) -> None:
         self._store = AsyncHeartbeatStore(connection)
         self._instance = instance
         self._board = board
+        self._readings = readings
         self._started_at: datetime | None = None
 
     async def beat(self, now: datetime) -> None:
@@ -122,6 +143,7 @@ class _Heart:
             return
         self._started_at = self._started_at or now
         status = self._board.status(now)
+        counted = self._readings.counted_until
         await self._store.beat(
             Heartbeat(
                 process="monitor",
@@ -129,6 +151,10 @@ class _Heart:
                 at=now,
                 started_at=self._started_at,
                 version=_VERSION,
-                detail={"findings": len(status.findings), "ok": status.ok},
+                detail={
+                    "findings": len(status.findings),
+                    "ok": status.ok,
+                    COUNTED_UNTIL: counted.isoformat() if counted else None,
+                },
             )
         )

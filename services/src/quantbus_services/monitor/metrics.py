@@ -6,12 +6,24 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, bus_up, clock_offset
 
-__all__ = ["MOST_FINDINGS", "BotMetrics", "ChainMetrics", "LoopMetrics", "set_all"]
+__all__ = [
+    "MOST_FINDINGS",
+    "BotMetrics",
+    "ChainMetrics",
+    "LedgerMetrics",
+    "LoopMetrics",
+    "PlatformMetrics",
+    "remove",
+    "set_all",
+]
 
 Labels = tuple[str, ...]
 
 MOST_FINDINGS = 500
 """That get a series of their own: a bound for the day on which everything is wrong at once."""
+
+_CYCLE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SLIPPAGE_BUCKETS = (-0.01, -0.005, -0.002, -0.001, 0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 
 
 class LoopMetrics:
@@ -26,13 +38,28 @@ class LoopMetrics:
             "When the last cycle of checks ended, whatever it found.",
             registry=registry,
         )
+        self.cycle_seconds = Histogram(
+            "quantbus_monitor_cycle_seconds",
+            "How long a cycle took.",
+            buckets=_CYCLE_BUCKETS,
+            registry=registry,
+        )
         self.findings = Gauge(
-            "quantbus_monitor_findings", "What the checks find wrong now.", ["check"], registry=registry
+            "quantbus_monitor_findings",
+            "What a check finds wrong now; absent while it cannot know.",
+            ["check"],
+            registry=registry,
         )
         self.finding_since = Gauge(
             "quantbus_finding_since_timestamp_seconds",
             "When a finding that stands was first seen; at most 500 are exported, the most severe first.",
             ["check", "kind", "severity", "subject", "strategy_id", "pair"],
+            registry=registry,
+        )
+        self.checked = Gauge(
+            "quantbus_monitor_check_last_known_timestamp_seconds",
+            "When a check last knew its answer.",
+            ["check"],
             registry=registry,
         )
         self.check_failures = Counter(
@@ -44,7 +71,7 @@ class LoopMetrics:
 
 
 class ChainMetrics:
-    """About the way of candles and signals: what stands on the bus, and the delay of each hop."""
+    """About the way of candles and signals: what stands on the bus, and the delay of each hop to it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything in ``registry``."""
@@ -52,9 +79,13 @@ class ChainMetrics:
         def moment(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(f"quantbus_{name}_timestamp_seconds", text, labels, registry=registry)
 
-        def delay(name: str, text: str, label: str) -> Histogram:
+        def delay(name: str, text: str) -> Histogram:
             return Histogram(
-                f"quantbus_{name}_delay_seconds", text, [label], registry=registry, buckets=DELAY_BUCKETS
+                f"quantbus_signal_{name}_delay_seconds",
+                f"{text}, once per live signal.",
+                ["strategy_id"],
+                registry=registry,
+                buckets=DELAY_BUCKETS,
             )
 
         stream = ("symbol", "timeframe")
@@ -70,26 +101,119 @@ class ChainMetrics:
             "signal_last", "Open time of the newest signal's bar; 0 if none.", "strategy_id"
         )
         self.heartbeat = moment("heartbeat", "Last sign of life of a process.", "process", "instance")
-        self.publish_delay = delay(
-            "signal_publish", "From bar close to the bus, once per signal.", "strategy_id"
+        self.compute_delay = delay("compute", "From the bar's place on the bus to the signal's computation")
+        self.deliver_delay = delay("deliver", "From the signal's computation to its place on the bus")
+        self.publish_delay = delay("publish", "From the bar's close to the signal's place on the bus")
+
+
+class LedgerMetrics:
+    """About what bots did with signals, and what they have: all from the ledger and their books."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register everything in ``registry``."""
+
+        def delay(name: str, text: str) -> Histogram:
+            return Histogram(
+                f"quantbus_{name}_delay_seconds",
+                f"{text}, once per row of the ledger.",
+                ["consumer_id"],
+                registry=registry,
+                buckets=DELAY_BUCKETS,
+            )
+
+        self.consume_delay = delay("signal_consume", "From a signal's place on the bus to the consumer")
+        self.order_delay = delay("order", "From a consumer's first look at a signal to the order")
+        self.fill_delay = delay("fill", "From the order to its fill")
+        self.slippage = Histogram(
+            "quantbus_fill_slippage_ratio",
+            "Fill price against the signal's ref_price, as a share of it; positive is worse for us.",
+            ["consumer_id"],
+            registry=registry,
+            buckets=_SLIPPAGE_BUCKETS,
         )
-        self.consume_delay = delay(
-            "signal_consume", "From the bus to the consumer, once per signal.", "consumer_id"
+        self.ended = Counter(
+            "quantbus_signals_ended",
+            "Signals that came to an end at a consumer, by their final state.",
+            ["consumer_id", "state"],
+            registry=registry,
         )
         self.refused = Counter(
             "quantbus_signals_refused",
-            "Signals that a consumer refused or a venue rejected.",
+            "Signals that a consumer refused.",
             ["consumer_id", "reason"],
+            registry=registry,
+        )
+        self.rejects = Counter(
+            "quantbus_order_rejects",
+            "Signals whose order the venue rejected.",
+            ["consumer_id", "reason"],
+            registry=registry,
+        )
+        self.rejects_in_a_row = Gauge(
+            "quantbus_order_rejects_in_a_row",
+            "Orders that the venue rejected since it last took one, of the last hour.",
+            ["consumer_id"],
+            registry=registry,
+        )
+        self.balance = Gauge(
+            "quantbus_account_balance",
+            "What a consumer has of a currency by its own books: total, and free.",
+            ["consumer_id", "currency", "kind"],
             registry=registry,
         )
 
 
-class BotMetrics:
-    """About the bot; registered only where one is configured, since 0 would be a statement."""
+class PlatformMetrics:
+    """About the bus itself."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything in ``registry``."""
+        self.replica_lag = Gauge(
+            "quantbus_bus_replica_lag_seconds",
+            "By how much a member of the replica set is behind the primary; absent while nobody can say.",
+            ["member"],
+            registry=registry,
+        )
+        self.members = Gauge(
+            "quantbus_bus_members", "Members of the replica set by state.", ["state"], registry=registry
+        )
+        self.disk = Gauge(
+            "quantbus_bus_disk_bytes", "Room on the bus's disk: size, and free.", ["kind"], registry=registry
+        )
+        self.controls = Gauge(
+            "quantbus_controls_in_force", "Controls that restrain bots now.", ["kind"], registry=registry
+        )
+
+    def forget_health(self) -> None:
+        """Export nothing about the database that is not known."""
+        for gauge in (self.replica_lag, self.members, self.disk):
+            gauge.clear()
+
+
+class BotMetrics:
+    """About the bot; registered only where one is configured, since 0 would be a statement.
+
+    Its figures are absent while it does not answer.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register everything in ``registry``."""
+
+        def figure(name: str, text: str, *more: str) -> Gauge:
+            return Gauge(f"quantbus_freqtrade_{name}", text, ["consumer_id", *more], registry=registry)
+
         self.up = Gauge("quantbus_freqtrade_up", "1 if Freqtrade's REST API answered.", registry=registry)
+        self.last_process = figure(
+            "last_process_timestamp_seconds", "When Freqtrade's loop last turned; 0 if never."
+        )
+        self.started = figure("start_timestamp_seconds", "When Freqtrade started; 0 if it does not say.")
+        self.whitelist = figure("whitelist_pairs", "Pairs that Freqtrade may enter.")
+        self.open_trades = figure("open_trades", "Trades that Freqtrade holds open.")
+        self.closed_trades = figure("closed_trades", "Trades that Freqtrade has closed, of all times.")
+        self.equity = figure("equity", "What Freqtrade counts as its own, open trades included.", "currency")
+        self.profit = figure("profit_ratio", "Profit of all trades to the capital at the beginning.")
+        self.drawdown = figure("drawdown_ratio", "From the highest closed balance down to the equity now.")
+        self.day_profit = figure("day_profit_ratio", "Profit since midnight UTC, open trades included.")
         self.reconciled = Gauge(
             "quantbus_reconcile_last_success_timestamp_seconds",
             "When open trades were last compared with the signals; 0 if never.",
@@ -101,6 +225,28 @@ class BotMetrics:
             ["kind"],
             registry=registry,
         )
+
+    def figures(self) -> tuple[Gauge, ...]:
+        """Return what is unknown while the bot does not answer."""
+        return (
+            self.last_process,
+            self.started,
+            self.whitelist,
+            self.open_trades,
+            self.closed_trades,
+            self.equity,
+            self.profit,
+            self.drawdown,
+            self.day_profit,
+        )
+
+
+def remove(gauge: Gauge, *labels: str) -> None:
+    """Let one series of a gauge vanish, if it is there."""
+    if any(
+        tuple(sample.labels.values()) == labels for metric in gauge.collect() for sample in metric.samples
+    ):
+        gauge.remove(*labels)
 
 
 def set_all(gauge: Gauge, values: Mapping[Labels, float]) -> None:

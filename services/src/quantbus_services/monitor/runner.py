@@ -10,11 +10,10 @@ import structlog
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import BusUnavailable, QuantbusError
 from quantbus_services.monitor.board import Board, Outcome
+from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import Check, Limits
 from quantbus_services.monitor.findings import Finding
-from quantbus_services.monitor.freqtrade_api import BotUnavailable
-from quantbus_services.monitor.metrics import MOST_FINDINGS, BotMetrics, LoopMetrics, set_all
-from quantbus_services.monitor.positions import MISMATCH_KINDS
+from quantbus_services.monitor.metrics import MOST_FINDINGS, LoopMetrics, remove, set_all
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.status import consumers_status, strategies_status
 from quantbus_services.monitor.view import BusView
@@ -29,8 +28,8 @@ _MOST_FAILURES = 100
 class CyclicView(BusView, Protocol):
     """A view that remembers its answers within a cycle."""
 
-    def begin_cycle(self) -> None:
-        """Forget the answers of the last cycle."""
+    def begin_cycle(self, now: datetime) -> None:
+        """Forget the answers of the last cycle; ``now`` is the bus's clock."""
         ...
 
 
@@ -49,8 +48,7 @@ async def run_checks(checks: Sequence[Check], now: datetime) -> list[Outcome]:
         except BusUnavailable:
             raise
         except QuantbusError as error:
-            down = isinstance(error, BotUnavailable)
-            outcomes.append(Outcome(check.name, now, error=str(error), bot_down=down))
+            outcomes.append(Outcome(check.name, now, error=str(error)))
     return outcomes
 
 
@@ -68,7 +66,7 @@ class Runner:
         board: Board,
         readings: Readings,
         metrics: LoopMetrics,
-        bot_metrics: BotMetrics | None,
+        bot: BotReadings | None,
         limits: Limits,
     ) -> None:
         """Put the parts together; ``server_now`` asks the bus for its clock, ``beat`` tells it that we live."""
@@ -79,7 +77,7 @@ class Runner:
         self._checks = checks
         self._board = board
         self._metrics = metrics
-        self._bot_metrics = bot_metrics
+        self._bot = bot
         self._limits = limits
         self._readings = readings
 
@@ -99,29 +97,46 @@ class Runner:
 
     async def cycle(self) -> None:
         """Look at everything once."""
+        begun = self._clock.now()
         try:
             now = await self._ask_time()
-            await self._beat(now)  # before looking, or a restarted monitor finds itself lost
-            self._view.begin_cycle()
+            await self._begin(now)
             await self._readings.take(now)
+            if self._bot is not None:
+                self._board.bot_asked(answered=await self._bot.take(now))
             for outcome in await run_checks(self._due(now), now):
                 self._put(outcome)
             self._export_findings(now)
             await self._overview(now)
+            await self._beat(now)  # once more, with up to when everything is counted
         except BusUnavailable as error:
             if self._board.bus_up:
                 _log.warning("bus_down", error=str(error))
             self._board.bus_failed(str(error))
             self._metrics.bus_up.set(0)
             self._metrics.findings.clear()
-            self._metrics.finding_since.clear()
-            if self._bot_metrics is not None:
-                self._bot_metrics.mismatches.clear()
+            if self._bot is not None:
+                self._bot.forget()
+            await self._look_without_bus(begun)
         else:
             self._metrics.bus_up.set(1)
         ended = self._clock.now()
         self._board.cycle_ended(ended)
         self._metrics.last_cycle.set(ended.timestamp())
+        self._metrics.cycle_seconds.observe(max(0.0, (ended - begun).total_seconds()))
+
+    async def _begin(self, now: datetime) -> None:
+        self._view.begin_cycle(now)
+        if self._board.last_cycle is None:
+            await self._readings.resume(now)  # from our last sign of life, before the next one replaces it
+            await self._beat(now)  # before looking, or a restarted monitor finds itself lost
+            self._view.begin_cycle(now)
+
+    async def _look_without_bus(self, now: datetime) -> None:
+        """Run the checks that know their answer while the bus is down; ``now`` is this machine's clock."""
+        for outcome in await run_checks([check for check in self._checks if not check.needs], now):
+            self._put(outcome)
+        self._export_findings(now)
 
     async def _ask_time(self) -> datetime:
         before = self._clock.now()
@@ -146,22 +161,16 @@ class Runner:
     def _put(self, outcome: Outcome) -> None:
         self._log_changes(outcome)
         self._board.put(outcome)
-        self._metrics.findings.labels(outcome.check).set(len(outcome.findings))
         if outcome.error is not None:
             self._metrics.check_failures.labels(outcome.check).inc()
-        if outcome.check == "position_mismatch" and self._bot_metrics is not None:
-            self._put_reconciliation(self._bot_metrics, outcome)
-
-    def _put_reconciliation(self, metrics: BotMetrics, outcome: Outcome) -> None:
-        self._board.bot_asked(answered=not outcome.bot_down)
-        metrics.up.set(not outcome.bot_down)
-        if outcome.error is not None:
-            metrics.mismatches.clear()  # unknown is not flat: no figure rather than an old one
-            return
-        metrics.reconciled.set(outcome.at.timestamp())
-        for kind in MISMATCH_KINDS:
-            count = sum(finding.kind == kind for finding in outcome.findings)
-            metrics.mismatches.labels(kind).set(count)
+            remove(
+                self._metrics.findings, outcome.check
+            )  # unknown is not fine: no figure rather than a wrong one
+        else:
+            self._metrics.findings.labels(outcome.check).set(len(outcome.findings))
+            self._metrics.checked.labels(outcome.check).set(outcome.at.timestamp())
+        if outcome.check == "position_mismatch" and self._bot is not None:
+            self._bot.put_reconciliation(outcome)
 
     def _export_findings(self, now: datetime) -> None:
         standing = sorted(self._board.status(now).findings, key=lambda found: (found.severity, found.since))

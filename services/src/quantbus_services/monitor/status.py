@@ -114,30 +114,26 @@ class Status(_Part):
 async def strategies_status(view: BusView, now: datetime, recent: timedelta) -> tuple[StrategyStatus, ...]:
     """Return the state of each declared strategy."""
     declared_at = await view.declared_at()
+    last_runs, last_signals = await view.last_runs(), await view.last_signals()
+    delays: dict[str, list[float]] = {}
+    for published in await view.live_signals(now - recent):
+        delays.setdefault(published.signal.strategy_id, []).append(publish_delay(published).total_seconds())
     found = []
     for strategy in await view.strategies():
-        run = await view.last_run(strategy)
-        due = run_due_at(
-            strategy, run.ts if run else None, declared_at=declared_at.get(strategy.strategy_id, NEVER)
-        )
-        newest = [signal.signal.ts for signal in await view.newest_signals(strategy)]
-        signals = [
-            signal
-            for signal in await view.live_signals(now - recent)
-            if signal.signal.strategy_id == strategy.strategy_id
-        ]
-        delays = [publish_delay(signal).total_seconds() for signal in signals]
+        own = strategy.strategy_id
+        run = last_runs.get(own)
+        due = run_due_at(strategy, run.ts if run else None, declared_at=declared_at.get(own, NEVER))
         found.append(
             StrategyStatus(
-                strategy_id=strategy.strategy_id,
+                strategy_id=own,
                 timeframe=strategy.timeframe,
                 pairs=len(strategy.pairs),
                 last_run=run.ts if run else None,
                 next_run_due_at=due,
                 silent=due < now,
-                last_signal=max(newest, default=None),
-                recent_signals=len(signals),
-                worst_publish_delay_seconds=max(delays, default=None),
+                last_signal=last_signals.get(own),
+                recent_signals=len(delays.get(own, ())),
+                worst_publish_delay_seconds=max(delays.get(own, ()), default=None),
             )
         )
     return tuple(found)

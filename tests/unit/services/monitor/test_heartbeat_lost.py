@@ -4,7 +4,7 @@ import pytest
 
 from quantbus_contracts import Heartbeat
 from quantbus_services.monitor.checks import Sources
-from quantbus_services.monitor.checks.heartbeat_lost import HeartbeatLost
+from quantbus_services.monitor.checks.platform.heartbeat_lost import HeartbeatLost
 from tests.unit.services.monitor.fake_bus import FakeBus
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -11,12 +11,19 @@ from prometheus_client import CollectorRegistry
 from quantbus_contracts.testing import FrozenClock, make_candle, make_execution, make_signal
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
+from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import CHECKS, Limits, Sources
-from quantbus_services.monitor.metrics import BotMetrics, ChainMetrics, LoopMetrics
+from quantbus_services.monitor.metrics import (
+    BotMetrics,
+    ChainMetrics,
+    LedgerMetrics,
+    LoopMetrics,
+    PlatformMetrics,
+)
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.runner import Runner
 from quantbus_services.monitor.status import Status
-from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
+from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, FakeFigures, open_trade, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -27,8 +34,10 @@ class Monitor:
     def __init__(self, bus: FakeBus, bot: FakeBot | None, clock: FrozenClock) -> None:
         self.registry = CollectorRegistry()
         self.beats: list[datetime] = []
-        sources = Sources(bus, bot=bot)
-        checks = [make(sources) for make in CHECKS if bot is not None or not make.needs_bot]
+        self.figures = FakeFigures()
+        figures = self.figures if bot is not None else None
+        sources = Sources(bus, bot=bot, figures=figures)
+        checks = [make(sources) for make in CHECKS if bot is not None or "bot" not in make.needs]
         self.board = Board(tuple(check.name for check in checks), with_bot=bot is not None)
         self.runner = Runner(
             server_now=bus.server_now,
@@ -37,9 +46,15 @@ class Monitor:
             view=bus,
             checks=checks,
             board=self.board,
-            readings=Readings(bus, ChainMetrics(self.registry), Limits()),
+            readings=Readings(
+                bus,
+                ChainMetrics(self.registry),
+                LedgerMetrics(self.registry),
+                PlatformMetrics(self.registry),
+                Limits(),
+            ),
             metrics=LoopMetrics(self.registry),
-            bot_metrics=BotMetrics(self.registry) if bot else None,
+            bot=BotReadings(figures, BotMetrics(self.registry), "bot") if figures else None,
             limits=Limits(),
         )
         app = create_app(self.board, self.registry, clock, stuck_after=seconds(60), version="test")
@@ -73,7 +88,7 @@ async def test_it_is_alive_but_not_ready_before_the_first_cycle(monitor: Monitor
 async def test_it_is_ready_after_the_first_cycle_and_tells_the_bus_that_it_lives(monitor: Monitor) -> None:
     await monitor.runner.cycle()
     assert await monitor.code("/readyz") == 200
-    assert monitor.beats == [NOON]
+    assert set(monitor.beats) == {NOON}
     assert (await monitor.status()).ok
     assert monitor.read("bus_up") == 1
     assert monitor.board.became_ready.is_set()
@@ -92,7 +107,12 @@ async def test_a_dead_bus_makes_it_unready_not_dead_and_it_recovers_by_itself(
     status = await monitor.status()
     assert not status.ok
     assert "down" in (status.bus_error or "")
-    assert {check.outcome for check in status.checks} == {"not_run"}
+    assert {check.name: check.outcome for check in status.checks if check.outcome != "not_run"} == {
+        "bus_down": "found"
+    }
+    assert [finding.kind for finding in status.findings] == ["bus_down"]
+    assert monitor.read("monitor_findings", check="bus_down") == 1
+    assert monitor.read("monitor_findings", check="candle_stale") is None
     bus.go_down(down=False)
     await monitor.runner.cycle()
     assert await monitor.code("/readyz") == 200
@@ -166,8 +186,9 @@ async def test_a_bot_that_does_not_answer_leaves_mismatches_unknown(
     bot: FakeBot, monitor: Monitor, frozen_clock: FrozenClock
 ) -> None:
     await monitor.runner.cycle()
-    bot.down = True
-    frozen_clock.advance(seconds(10))
+    assert monitor.read("freqtrade_equity", consumer_id="bot", currency="USDT") == 1_000
+    bot.down = monitor.figures.down = True
+    frozen_clock.advance(seconds(30))
     await monitor.runner.cycle()
     assert monitor.read("freqtrade_up") == 0
     assert monitor.read("reconcile_mismatches", kind="trade_without_signal") is None
@@ -176,8 +197,13 @@ async def test_a_bot_that_does_not_answer_leaves_mismatches_unknown(
     status = await monitor.status()
     assert not status.ok
     assert status.freqtrade == "down"
-    [unknown] = [check for check in status.checks if check.outcome == "unknown"]
-    assert (unknown.name, unknown.error) == ("position_mismatch", "the bot is down (fake)")
+    unknown = {check.name: check.error for check in status.checks if check.outcome == "unknown"}
+    assert unknown.keys() == {make.name for make in CHECKS if "bot" in make.needs}
+    assert set(unknown.values()) == {"the bot is down (fake)"}
+    assert monitor.read("freqtrade_equity", consumer_id="bot", currency="USDT") is None
+    assert monitor.read("monitor_findings", check="drawdown_high") is None
+    known_at = monitor.read("monitor_check_last_known_timestamp_seconds", check="drawdown_high")
+    assert known_at == NOON.timestamp()
 
 
 async def test_without_a_bot_positions_are_not_compared_and_no_figure_claims_so(

@@ -4,7 +4,7 @@ import pytest
 
 from quantbus_contracts import Heartbeat
 from quantbus_services.monitor.checks import Sources
-from quantbus_services.monitor.checks.orders_in_doubt import OrdersInDoubt
+from quantbus_services.monitor.checks.orders.orders_in_doubt import OrdersInDoubt
 from tests.unit.services.monitor.fake_bus import FakeBus
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

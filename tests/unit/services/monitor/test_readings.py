@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from quantbus_contracts import Heartbeat
 from quantbus_contracts.testing import make_candle, make_execution, make_signal
 from quantbus_services.monitor.checks import Limits
-from quantbus_services.monitor.metrics import ChainMetrics, set_all
+from quantbus_services.monitor.metrics import ChainMetrics, LedgerMetrics, PlatformMetrics, set_all
 from quantbus_services.monitor.readings import Readings
 from tests.unit.services.monitor.fake_bus import FakeBus, seconds
 
@@ -21,8 +21,13 @@ STRATEGY = {"strategy_id": "test"}
 class Meter:
     def __init__(self, bus: FakeBus) -> None:
         self.registry = CollectorRegistry()
-        self.metrics = ChainMetrics(self.registry)
-        self.readings = Readings(bus, self.metrics, Limits())
+        self.readings = Readings(
+            bus,
+            ChainMetrics(self.registry),
+            LedgerMetrics(self.registry),
+            PlatformMetrics(self.registry),
+            Limits(),
+        )
 
     def read(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"quantbus_{name}", labels)

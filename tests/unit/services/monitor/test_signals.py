@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from quantbus_contracts.testing import make_execution, make_signal
 from quantbus_services.monitor.checks import Limits, Sources
-from quantbus_services.monitor.checks.signal_late import SignalLate
-from quantbus_services.monitor.checks.signals_unseen import SignalsUnseen
+from quantbus_services.monitor.checks.signals.signal_late import SignalLate
+from quantbus_services.monitor.checks.signals.signals_unseen import SignalsUnseen
 from tests.unit.services.monitor.fake_bus import FakeBus, seconds
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

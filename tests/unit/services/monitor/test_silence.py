@@ -7,8 +7,8 @@ import pytest
 from quantbus_contracts import Timeframe
 from quantbus_contracts.testing import make_candle, make_signal
 from quantbus_services.monitor.checks import Sources
-from quantbus_services.monitor.checks.candle_stale import CandleStale
-from quantbus_services.monitor.checks.signal_missing import SignalMissing
+from quantbus_services.monitor.checks.data.candle_stale import CandleStale
+from quantbus_services.monitor.checks.signals.signal_missing import SignalMissing
 from quantbus_services.monitor.due import allowed_delay, candle_due_at, run_due_at, streams_of
 from tests.unit.services.monitor.fake_bus import MINUTE, FakeBus, seconds
 

@@ -1,22 +1,58 @@
 """Everything that is checked: `CHECKS` is the whole list."""
 
 from quantbus_services.monitor.checks.base import Check, Limits, Sources
-from quantbus_services.monitor.checks.candle_stale import CandleStale
-from quantbus_services.monitor.checks.heartbeat_lost import HeartbeatLost
-from quantbus_services.monitor.checks.orders_in_doubt import OrdersInDoubt
+from quantbus_services.monitor.checks.data import CandleGap, CandleStale, ExchangeLimited
+from quantbus_services.monitor.checks.orders import (
+    BalanceLow,
+    DailyLoss,
+    DrawdownHigh,
+    OrderRejects,
+    OrdersInDoubt,
+    SlippageHigh,
+)
+from quantbus_services.monitor.checks.platform import (
+    AuditBroken,
+    BusDown,
+    ClockOffset,
+    ControlsForgotten,
+    DiskLow,
+    ExecutorLoopStale,
+    HeartbeatLost,
+    ReplicaLag,
+)
 from quantbus_services.monitor.checks.position_mismatch import PositionMismatch
-from quantbus_services.monitor.checks.signal_late import SignalLate
-from quantbus_services.monitor.checks.signal_missing import SignalMissing
-from quantbus_services.monitor.checks.signals_unseen import SignalsUnseen
+from quantbus_services.monitor.checks.signals import (
+    RefusedShare,
+    SignalLate,
+    SignalMissing,
+    SignalsUnseen,
+    WhitelistExposure,
+)
 
 __all__ = ["CHECKS", "Check", "Limits", "Sources"]
 
 CHECKS: tuple[type[Check], ...] = (
+    BusDown,
+    ReplicaLag,
+    DiskLow,
+    ClockOffset,
+    HeartbeatLost,
+    ExecutorLoopStale,
+    AuditBroken,
+    ControlsForgotten,
     CandleStale,
+    CandleGap,
+    ExchangeLimited,
     SignalMissing,
     SignalLate,
     SignalsUnseen,
-    PositionMismatch,
-    HeartbeatLost,
+    RefusedShare,
+    WhitelistExposure,
     OrdersInDoubt,
+    OrderRejects,
+    SlippageHigh,
+    BalanceLow,
+    DrawdownHigh,
+    DailyLoss,
+    PositionMismatch,
 )

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from quantbus_contracts import Execution, PublishedSignal
 from quantbus_contracts.errors import ConfigError
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS_AND_BOT, Needs, Sources
 from quantbus_services.monitor.findings import Finding, Severity
 from quantbus_services.monitor.freqtrade_api import Bot
 from quantbus_services.monitor.positions import Mismatch, OpenTrade, compare, unexplained_entries
@@ -23,7 +23,7 @@ class PositionMismatch:
     name: ClassVar[str] = "position_mismatch"
     every: ClassVar[timedelta] = timedelta(seconds=10)
     threshold: ClassVar[str] = "any disagreement older than the settle limit"
-    needs_bot: ClassVar[bool] = True
+    needs: ClassVar[Needs] = BUS_AND_BOT
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""

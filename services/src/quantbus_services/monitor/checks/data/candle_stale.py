@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.due import candle_due_at, streams_of
 from quantbus_services.monitor.findings import Finding, Severity
 
@@ -16,7 +16,7 @@ class CandleStale:
     name: ClassVar[str] = "candle_stale"
     every: ClassVar[timedelta] = timedelta(seconds=5)
     threshold: ClassVar[str] = "the next bar closed longer ago than the candle grace and is not on the bus"
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""

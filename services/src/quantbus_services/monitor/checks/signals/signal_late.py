@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_contracts import PublishedSignal
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.due import NEVER, allowed_delay, publish_delay
 from quantbus_services.monitor.findings import Finding, Severity
 
@@ -17,7 +18,7 @@ class SignalLate:
     name: ClassVar[str] = "signal_late"
     every: ClassVar[timedelta] = timedelta(seconds=10)
     threshold: ClassVar[str] = "published later after bar close than declared, or than half a bar"
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
@@ -34,9 +35,11 @@ class SignalLate:
             # A bar that closed before the strategy was declared was promised to nobody.
             if signal.signal.closes_at >= declared_at.get(signal.signal.strategy_id, NEVER)
         ]
+        by_strategy: dict[str, list[PublishedSignal]] = {}
+        for signal in signals:
+            by_strategy.setdefault(signal.signal.strategy_id, []).append(signal)
         findings = []
-        for strategy_id in sorted({signal.signal.strategy_id for signal in signals}):
-            own = [signal for signal in signals if signal.signal.strategy_id == strategy_id]
+        for strategy_id, own in sorted(by_strategy.items()):
             late = [
                 publish_delay(signal)
                 for signal in own

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["HeartbeatLost"]
@@ -15,7 +15,7 @@ class HeartbeatLost:
     name: ClassVar[str] = "heartbeat_lost"
     every: ClassVar[timedelta] = timedelta(seconds=5)
     threshold: ClassVar[str] = "no sign of life for longer than the heartbeat limit"
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""

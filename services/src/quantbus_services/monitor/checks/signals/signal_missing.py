@@ -6,7 +6,7 @@ Speaking means leaving a ``publish_runs`` row for the bar: an evaluation that fo
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.due import NEVER, run_due_at
 from quantbus_services.monitor.findings import Finding, Severity
 
@@ -21,7 +21,7 @@ class SignalMissing:
     threshold: ClassVar[str] = (
         "no evaluation for the bar that the declared cadence asks for, allowed delay included"
     )
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
@@ -30,9 +30,9 @@ class SignalMissing:
     async def check(self, now: datetime) -> list[Finding]:
         """Return a finding for each strategy that is silent at ``now``."""
         findings = []
-        declared_at = await self._view.declared_at()
+        declared_at, last_runs = await self._view.declared_at(), await self._view.last_runs()
         for strategy in await self._view.strategies():
-            run = await self._view.last_run(strategy)
+            run = last_runs.get(strategy.strategy_id)
             since = declared_at.get(strategy.strategy_id, NEVER)
             if run_due_at(strategy, run.ts if run else None, declared_at=since) >= now:
                 continue

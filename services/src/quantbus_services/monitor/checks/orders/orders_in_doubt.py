@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["OrdersInDoubt"]
@@ -17,7 +17,7 @@ class OrdersInDoubt:
     name: ClassVar[str] = "orders_in_doubt"
     every: ClassVar[timedelta] = timedelta(seconds=5)
     threshold: ClassVar[str] = "any order of unknown fate, or an account without its lease"
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""

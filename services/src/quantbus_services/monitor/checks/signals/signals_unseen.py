@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from quantbus_contracts import PublishedSignal
-from quantbus_services.monitor.checks.base import Sources
+from quantbus_services.monitor.checks.base import BUS, Needs, Sources
 from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["SignalsUnseen"]
@@ -17,7 +17,7 @@ class SignalsUnseen:
     name: ClassVar[str] = "signals_unseen"
     every: ClassVar[timedelta] = timedelta(seconds=10)
     threshold: ClassVar[str] = "on the bus for longer than the unseen limit without a row in the ledger"
-    needs_bot: ClassVar[bool] = False
+    needs: ClassVar[Needs] = BUS
 
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
@@ -32,14 +32,11 @@ class SignalsUnseen:
             if signal.first_available_at <= now - self._limits.unseen_after
         ]
         seen = {row.signal_id for row in await self._view.executions(now - 2 * self._limits.recent)}
-        unseen = [signal for signal in ripe if signal.signal_id not in seen]
-        return [
-            self._finding(
-                strategy_id,
-                [signal for signal in unseen if signal.signal.strategy_id == strategy_id],
-            )
-            for strategy_id in sorted({signal.signal.strategy_id for signal in unseen})
-        ]
+        unseen: dict[str, list[PublishedSignal]] = {}
+        for signal in ripe:
+            if signal.signal_id not in seen:
+                unseen.setdefault(signal.signal.strategy_id, []).append(signal)
+        return [self._finding(strategy_id, signals) for strategy_id, signals in sorted(unseen.items())]
 
     def _finding(self, strategy_id: str, unseen: Sequence[PublishedSignal]) -> Finding:
         oldest = min(signal.first_available_at for signal in unseen)
