@@ -3,6 +3,7 @@
 from quantbus_research.registry.baseline import Baseline, Distribution
 from quantbus_research.registry.card import card_json, card_markdown, features_json
 from quantbus_research.registry.code_version import code_version
+from quantbus_research.registry.durable import one_writer, replace_file, settle_folder, write_file
 from quantbus_research.registry.folder import ModelRegistry, sha256_of
 from quantbus_research.registry.manifest import DataSpan, Manifest, model_id_of
 from quantbus_research.registry.stages import Stage, StageBook, StageChange
@@ -21,5 +22,9 @@ __all__ = [
     "code_version",
     "features_json",
     "model_id_of",
+    "one_writer",
+    "replace_file",
+    "settle_folder",
     "sha256_of",
+    "write_file",
 ]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_research.models import Model, read_model
-from quantbus_research.registry._durable import one_writer, replace_file, settle_folder, write_file
+from quantbus_research.registry.durable import one_writer, replace_file, settle_folder, write_file
 from quantbus_research.registry.manifest import Manifest
 from quantbus_research.registry.stages import StageBook
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 from joblib import Parallel, delayed
+from pydantic import JsonValue
 
 from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_research.settings.nodes import ArtefactType, NodeSettings
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AS_OF", "PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json", "NodeKind", "Reach"]
 
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Json = JsonValue
+"""Numbers, strings, truth values, None, and lists and dicts of them."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AS_OF = "as_of"

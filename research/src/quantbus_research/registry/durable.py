@@ -9,18 +9,18 @@ from pathlib import Path
 __all__ = ["one_writer", "replace_file", "settle_folder", "write_file"]
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file and wait until the disk has it; text is UTF-8."""
+    with path.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def replace_file(path: Path, text: str) -> None:
+def replace_file(path: Path, content: str | bytes) -> None:
     """Write a file beside its place and move it there; a reader sees the former one or the new one."""
     draft = path.with_name(f".{path.name}.draft")
-    write_file(draft, text)
+    write_file(draft, content)
     draft.replace(path)
     settle_folder(path.parent)
 
