@@ -8,7 +8,7 @@ from quantbus_contracts import Execution
 from quantbus_contracts.policy import PositionSide, TradingRules, wish_of
 from quantbus_contracts.schema import ExecutionState
 from quantbus_services.monitor.reconciliation.kinds import Mismatch
-from quantbus_services.monitor.reconciliation.sides import ClosedTrade, OpenTrade, Sides
+from quantbus_services.monitor.reconciliation.sides import OpenTrade, Sides
 
 __all__ = ["against_the_signals", "unexplained_entries"]
 
@@ -43,7 +43,7 @@ def unexplained_entries(sides: Sides, settled_before: datetime) -> list[Executio
         for row in rows
         if row.state is ExecutionState.FILLED and row.side in ("exit_long", "exit_short")
     }
-    explained = left | {trade.trade_id for trade in (*sides.book.trades, *sides.book.closed)}
+    explained = left | {trade.trade_id for trade in sides.book.every}
     return [
         row
         for row in rows
@@ -95,7 +95,7 @@ def _of_trade(
 
 
 def _entries_without_trade(sides: Sides, settled_before: datetime) -> Iterator[Mismatch]:
-    carried = {trade.signal_id for trade in (*sides.book.trades, *sides.book.closed)}
+    carried = {trade.signal_id for trade in sides.book.every}
     for row in sides.meant.rows:
         began = row.ordered_at or row.accepted_at or row.seen_at
         if (
@@ -117,8 +117,7 @@ def _entries_without_trade(sides: Sides, settled_before: datetime) -> Iterator[M
 def _duplicates(sides: Sides) -> Iterator[Mismatch]:
     trades: defaultdict[str, set[int]] = defaultdict(set)
     pairs: dict[str, str] = {}
-    every: tuple[OpenTrade | ClosedTrade, ...] = (*sides.book.trades, *sides.book.closed)
-    for trade in every:
+    for trade in sides.book.every:
         if trade.signal_id:
             trades[trade.signal_id].add(trade.trade_id)
             pairs[trade.signal_id] = trade.pair

@@ -73,6 +73,11 @@ class BotBook:
     stops_at_venue: bool = False
     """Whether every open trade is to have its stop at the exchange."""
 
+    @property
+    def every(self) -> tuple[OpenTrade | ClosedTrade, ...]:
+        """Open trades and the newest closed ones."""
+        return (*self.trades, *self.closed)
+
 
 @dataclass(frozen=True, slots=True)
 class Meant:
