@@ -14,12 +14,21 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture(scope="session")
-def promtool() -> str:
-    found = shutil.which("promtool")
+def tool(name: str, package: str) -> str:
+    found = shutil.which(name)
     if found is None:
-        told = "promtool is absent: install Prometheus (Debian and Ubuntu: apt-get install prometheus)"
+        told = f"{name} is absent: install it (Debian and Ubuntu: apt-get install {package})"
         if os.environ.get("REQUIRE_TEST_TOOLS"):
             pytest.fail(told)
         pytest.skip(told)
     return found
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    return tool("promtool", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    return tool("amtool", "prometheus-alertmanager")

@@ -1,9 +1,10 @@
 """What the monitor answers over HTTP; read-only."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -15,15 +16,25 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    board: Board, registry: CollectorRegistry, clock: Clock, *, stuck_after: timedelta, version: str
+    board: Board,
+    registry: CollectorRegistry,
+    clock: Clock,
+    *,
+    stuck_after: timedelta,
+    version: str,
+    rooms: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """Return the application over what the loop knows; a loop without a cycle for ``stuck_after`` is unhealthy.
+
+    ``rooms`` are what other rooms of the monitor answer.
 
     The handlers are coroutines on purpose: they run in the loop's own thread, between its steps, and so never
     see half of an update.
     """
     app = FastAPI(title="quantbus monitor", version=version, docs_url=None, redoc_url=None)
     started_at = clock.now()
+    for room in rooms:
+        app.include_router(room)
 
     @app.get("/healthz")
     async def healthz() -> JSONResponse:

@@ -83,6 +83,23 @@ def check(
     raise typer.Exit(0 if status.ok else 1)
 
 
+@app.command()
+def alertmanager(
+    out: Annotated[Path, typer.Option(help="Where to write it; for its owner's eyes only.")],
+) -> None:
+    """Write Alertmanager's configuration: who is told what, by the QUANTBUS_ALERTMANAGER_* settings.
+
+    \b
+    Example:
+      quantbus monitor alertmanager --out alertmanager.yml
+    """
+    from quantbus_contracts.runtime.settings import load_settings
+    from quantbus_services.monitor.alerts.alertmanager import AlertmanagerSettings, write_configuration
+
+    write_configuration(load_settings(AlertmanagerSettings), out)
+    Console(stderr=True).print(f"wrote {escape(str(out))}")
+
+
 def _print(status: "Status") -> None:
     console = Console()
     if status.bus_error:

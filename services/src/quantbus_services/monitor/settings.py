@@ -2,15 +2,20 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.runtime.settings import ProcessSettings
 from quantbus_services.monitor.checks import Limits
+from quantbus_services.monitor.reconciliation.holdings import Tolerance
+from quantbus_services.monitor.reconciliation.reconcile import Patience
 
 __all__ = ["MonitorSettings"]
+
+_SHORTEST_TOKEN = 16
 
 
 class MonitorSettings(ProcessSettings):
@@ -30,8 +35,23 @@ class MonitorSettings(ProcessSettings):
     """Scheme, host and port of the bot's REST API; without it positions are not compared."""
     freqtrade_user: str = "freqtrader"
     freqtrade_password: SecretStr = SecretStr("")
+    freqtrade_password_file: Path | None = None
+    """File with it; outranks the variable."""
     freqtrade_consumer: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """``consumer_id`` of that bot; needed where several bots write into one ledger."""
+
+    freqtrade_account: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """What the account service calls the account of that bot; needed where the bot's lease does not say so."""
+
+    block_entries: Literal["pair", "consumer", "never"] = "pair"
+    """What makes no new entries while a position is unexplained."""
+    account_stale_seconds: float = Field(60.0, gt=0)
+    amount_tolerance: float = Field(0.005, ge=0, lt=1)
+    """Share of a position by which account and bot may differ: fees taken from what was bought."""
+    dust_worth: float = Field(10.0, ge=0)
+    """What no order can sell, in the stake currency."""
+    ignored_currencies: tuple[str, ...] = ()
+    """Coins in the account that are its owner's own affair."""
 
     candle_grace_seconds: float = Field(60.0, gt=0)
     gap_after_seconds: float = Field(900.0, ge=0)
@@ -52,6 +72,49 @@ class MonitorSettings(ProcessSettings):
     replica_lag_seconds: float = Field(10.0, gt=0)
     disk_free_ratio: float = Field(0.1, ge=0, lt=1)
     control_forgotten_after_seconds: float = Field(86_400.0, gt=0)
+
+    alert_urls_file: Path | None = None
+    """Addresses of messengers as apprise writes them, one a line; without it alerts are only logged."""
+    alert_token_file: Path | None = None
+    """What Alertmanager sends as bearer token; without it only this machine may post alerts."""
+    deadman_after_seconds: float = Field(90.0, ge=0, le=86_400)
+    """How long the Watchdog may stay away before the monitor itself raises the alarm; 0: never."""
+
+    def alert_token(self) -> SecretStr | None:
+        """Return the token that posts to ``/alerts`` must bring.
+
+        Raises
+        ------
+        ConfigError
+            If the file cannot be read or holds less than 16 characters.
+        """
+        if self.alert_token_file is None:
+            return None
+        try:
+            token = self.alert_token_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"expected a token in {self.alert_token_file}, found that it cannot be read "
+                f"({type(error).__name__})"
+            ) from None
+        if len(token) < _SHORTEST_TOKEN:
+            raise ConfigError(
+                f"expected at least {_SHORTEST_TOKEN} characters in {self.alert_token_file}, found "
+                f"{len(token)}; `openssl rand -hex 32` makes a good one"
+            )
+        return SecretStr(token)
+
+    def patience(self) -> Patience:
+        """Return what is no difference between signals, bot and account."""
+        return Patience(
+            settle=timedelta(seconds=self.settle_seconds),
+            stale=timedelta(seconds=self.account_stale_seconds),
+            tolerance=Tolerance(
+                share=self.amount_tolerance,
+                worth=self.dust_worth,
+                ignored_currencies=frozenset(self.ignored_currencies),
+            ),
+        )
 
     def limits(self) -> Limits:
         """Return the patience of the checks."""
