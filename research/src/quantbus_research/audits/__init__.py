@@ -10,6 +10,14 @@ from quantbus_research.audits._base import (
     Stability,
 )
 from quantbus_research.audits.auditing import audit_factors, audit_values
+from quantbus_research.audits.last_step import (
+    Component,
+    LastStep,
+    Orthogonal,
+    Selection,
+    orthogonalised,
+    select_last,
+)
 from quantbus_research.audits.screening import STEPS
 from quantbus_research.audits.written import as_dict, factor_summary, remarks, summary_text
 
@@ -17,15 +25,21 @@ __all__ = [
     "STEPS",
     "Audit",
     "AuditSettings",
+    "Component",
     "FactorFigures",
     "HorizonFigures",
+    "LastStep",
+    "Orthogonal",
     "Refusal",
     "Screen",
+    "Selection",
     "Stability",
     "as_dict",
     "audit_factors",
     "audit_values",
     "factor_summary",
+    "orthogonalised",
     "remarks",
+    "select_last",
     "summary_text",
 ]

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_research.cli.names import split_names
+from quantbus_research.cli.recipes import chosen_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +18,37 @@ if TYPE_CHECKING:
 
     from quantbus_contracts.timeframe import Timeframe
     from quantbus_research.audits import Audit, AuditSettings
-    from quantbus_research.workflows import AuditFiles
+    from quantbus_research.settings import Recipe
+    from quantbus_research.workflows import AuditFiles, LastWord
 
 __all__ = ["app"]
 
 app = typer.Typer()
+_USUAL = "cta_core"
 
-Factors = Annotated[str, typer.Option(help="Sets or factors, with commas: cta_core or rsi_14,log_return_24.")]
+Factors = Annotated[
+    str | None,
+    typer.Option(help="Sets or factors, with commas: cta_core (the default) or rsi_14,ema_distance_{fast}."),
+]
+Parameters = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="JSON that fills the {names} in --factors: a strategy's own parameters."
+    ),
+]
+RecipeName = Annotated[
+    str | None,
+    typer.Option("--recipe", help="The factors of this recipe; its pairs, venue and timeframe as well."),
+]
 Pairs = Annotated[str | None, typer.Option(help="At least five, with commas: BTC/USDT,ETH/USDT.")]
-Venue = Annotated[str, typer.Option(help="The exchange, as the bus spells it.")]
-Frame = Annotated[str, typer.Option("--timeframe", help="Of the bars on the bus.")]
+Venue = Annotated[str | None, typer.Option(help="The exchange, as the bus spells it; default BINANCE.")]
+Frame = Annotated[str | None, typer.Option("--timeframe", help="Of the bars on the bus; default 1h.")]
+Last = Annotated[
+    Literal["none", "lasso", "elastic_net"],
+    typer.Option(
+        "--last-step", help="Choose among the kept factors those that add something beside the others."
+    ),
+]
 Horizons = Annotated[str, typer.Option(help="Holding times in bars, with commas; the first one screens.")]
 Start = Annotated[str | None, typer.Option(help="First day that is judged (2024-01-31).")]
 End = Annotated[str | None, typer.Option(help="Last day, in whole.")]
@@ -40,48 +62,76 @@ Out = Annotated[Path | None, typer.Option(help="Write here; default: audits unde
 
 @app.command()
 def audit(
-    factors: Factors = "cta_core",
+    factors: Factors = None,
+    parameters: Parameters = None,
+    recipe: RecipeName = None,
     pairs: Pairs = None,
-    venue: Venue = "BINANCE",
-    timeframe: Frame = "1h",
+    venue: Venue = None,
+    timeframe: Frame = None,
     horizons: Horizons = "1,4",
     start: Start = None,
     end: End = None,
     fee: Fee = 0.0006,
     spread: Spread = 0.0,
+    last_step: Last = "none",
     snapshot: SnapshotFolder = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Say what factors tell about later returns across symbols, what is left after costs, and which to keep.
 
-    Writes factor_summary.csv, summary.md, audit.html and audit.json.
+    Writes factor_summary.csv, summary.md, audit.html and audit.json; with --last-step selection.json as well.
 
     \b
     Examples:
       quantbus research audit --pairs BTC/USDT,ETH/USDT,SOL/USDT,XRP/USDT,ADA/USDT --start 2024-01-01 --end 2024-12-31
-      quantbus research audit --snapshot .quantbus/snapshots/0123abcd --factors alpha158 --fee 0.001 --out my-audit
+      quantbus research audit --snapshot .quantbus/snapshots/0123abcd --factors alpha158 --last-step lasso
+      quantbus research audit --snapshot .quantbus/snapshots/0123abcd --recipe my_recipe.toml
+      quantbus research audit --snapshot snapshots/0123abcd --factors ema_distance_{fast} --parameters MyStrategy.json
     """
-    from quantbus_research.audits import AuditSettings
+    from quantbus_research.audits import AuditSettings, LastStep
     from quantbus_research.costs import CostModel
-    from quantbus_research.workflows import chosen_factors, keep_audit
+    from quantbus_research.workflows import keep_audit, keep_last_word, last_word
 
-    names = chosen_factors(split_names(factors, "--factors"))
+    if snapshot is not None and (pairs or start or end):
+        raise ConfigError("--snapshot: expected without --pairs, --start and --end, for it is read whole")
+    own = chosen_recipe(recipe, None, None) if recipe is not None else None
+    names = _names(factors, parameters, own)
     costs = CostModel(fee_rate=fee, spread_rate=spread)
     settings = AuditSettings(
         horizons=tuple(_bars(name) for name in split_names(horizons, "--horizons")), costs=costs
     )
     if snapshot is not None:
-        if pairs or start or end:
-            raise ConfigError("--snapshot: expected without --pairs, --start and --end, for it is read whole")
-        panel, bars = _of_snapshot(snapshot)
-        found = _audited(panel, names, bars, settings, None)
+        panel, bars, since = _of_snapshot(snapshot)
     else:
-        panel, bars, since = _of_bus(pairs, venue, timeframe, start, end, names)
-        found = _audited(panel, names, bars, settings, since)
-    title = f"Factor audit: {factors}, {found.timeframe.name}"
+        market = own.market if own is not None else None
+        asked = pairs or (",".join(market.pairs) if market else None)
+        place = venue or (market.venue if market else "BINANCE")
+        frame = timeframe or (market.timeframe if market else "1h")
+        panel, bars, since = _of_bus(asked, place, frame, start, end, names)
+    found = _audited(panel, names, bars, settings, since)
     folder = out or _home() / "audits" / f"{bars.name}-{found.first_bar:%Y%m%d}-{found.last_bar:%Y%m%d}"
-    _show(found, keep_audit(found, folder, title=title), as_json=as_json)
+    title = f"Factor audit: {recipe or factors or _USUAL}, {found.timeframe.name}"
+    files = keep_audit(found, folder, title=title)
+    said = None if last_step == "none" else last_word(found, panel, LastStep(method=last_step))
+    if said is not None:
+        keep_last_word(said, folder)
+    elif last_step != "none":
+        typer.echo("fewer than two factors were kept, so there is no last step", err=True)
+    _show(found, files, said, as_json=as_json)
+
+
+def _names(factors: str | None, parameters: Path | None, recipe: "Recipe | None") -> tuple[str, ...]:
+    from quantbus_research.workflows import chosen_factors, filled, parameters_of
+
+    if recipe is not None:
+        if factors is not None or parameters is not None:
+            raise ConfigError(
+                "--recipe: expected without --factors and --parameters; the recipe names its factors"
+            )
+        return recipe.factors.names
+    given = parameters_of(parameters) if parameters is not None else {}
+    return chosen_factors(filled(split_names(factors or _USUAL, "--factors"), given))
 
 
 def _bars(text: str) -> int:
@@ -96,12 +146,12 @@ def _home() -> Path:
     return load_settings(HomeSettings).home
 
 
-def _of_snapshot(folder: Path) -> "tuple[pd.DataFrame, Timeframe]":
+def _of_snapshot(folder: Path) -> "tuple[pd.DataFrame, Timeframe, None]":
     from quantbus_contracts.market import Snapshot
     from quantbus_contracts.timeframe import Timeframe
 
     taken = Snapshot.open(folder)
-    return taken.table(), Timeframe.parse(str(taken.meta.query["timeframe"]))
+    return taken.table(), Timeframe.parse(str(taken.meta.query["timeframe"])), None
 
 
 def _of_bus(
@@ -138,14 +188,15 @@ def _audited(
         )
 
 
-def _show(found: "Audit", files: "AuditFiles", *, as_json: bool) -> None:
+def _show(found: "Audit", files: "AuditFiles", said: "LastWord | None", *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from quantbus_research.audits import as_dict, remarks
 
     if as_json:
-        typer.echo(json.dumps(as_dict(found) | {"folder": str(files.page.parent)}, allow_nan=False))
+        more = {"folder": str(files.page.parent), "last_step": None if said is None else said.as_dict()}
+        typer.echo(json.dumps(as_dict(found) | more, allow_nan=False))
         return
     first = found.settings.horizons[0]
     table = Table("factor", "RankIC", "ICIR", "t", "after costs a year", "verdict", title=f"horizon {first}")
@@ -162,6 +213,6 @@ def _show(found: "Audit", files: "AuditFiles", *, as_json: bool) -> None:
         )
     console = Console()
     console.print(table)
-    for said in remarks(found):
-        console.print(f"• {said}", highlight=False)
+    for remark in [*remarks(found), *([said.selection.told] if said is not None else [])]:
+        console.print(f"• {remark}", highlight=False)
     console.print(f"written to {files.page.parent}", soft_wrap=True, highlight=False)

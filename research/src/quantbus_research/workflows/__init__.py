@@ -1,6 +1,16 @@
 """Workflows: each one function that reads as a recipe."""
 
-from quantbus_research.workflows.audit import AuditFiles, chosen_factors, keep_audit, warmed_panel
+from quantbus_research.workflows.audit import (
+    AuditFiles,
+    LastWord,
+    chosen_factors,
+    filled,
+    keep_audit,
+    keep_last_word,
+    last_word,
+    parameters_of,
+    warmed_panel,
+)
 from quantbus_research.workflows.backtest import (
     Outcome,
     Terms,
@@ -36,6 +46,7 @@ __all__ = [
     "BarSource",
     "BusClock",
     "Inference",
+    "LastWord",
     "NoModel",
     "OnceReport",
     "Outcome",
@@ -53,14 +64,18 @@ __all__ = [
     "backtest_signals",
     "chosen_factors",
     "convert",
+    "filled",
     "from_freqtrade",
     "infer",
     "keep_audit",
     "keep_backtest",
+    "keep_last_word",
+    "last_word",
     "leave_in_time",
     "narrowed",
     "newest_bar",
     "open_session",
+    "parameters_of",
     "predict",
     "promote",
     "rehearse",
