@@ -17,8 +17,23 @@ from quantbus_contracts.runtime.settings import KNOWN_NAMES
 from quantbus_services.local.stack import StackPlan
 
 Service = dict[str, Any]
-OURS = ("init", "paper-exchange", "ingestion", "research", "bot-config", "freqtrade", "monitor", "gateway")
-ONE_SHOTS = {"init", "bot-config"}
+PAPER = ("paper-exchange", "ingestion", "bot-config", "freqtrade")
+LIVE = ("ingestion-live", "bot-config-live", "freqtrade-live")
+ALWAYS = ("found", "init", "research", "monitor", "gateway")
+OURS = (*ALWAYS, *PAPER, *LIVE, "account", "quantbus", "replay")
+ONE_SHOTS = {"mongo-key", "found", "init", "bot-config", "bot-config-live", "quantbus", "replay"}
+BASIC = {"mongo-key", "mongo", *ALWAYS}
+MEMBERS = {"mongo", "mongo-2", "mongo-3"}
+PROFILES = {
+    "paper": BASIC | {*PAPER},
+    "live": BASIC | {*LIVE},
+    "account": BASIC | {"account"},
+    "monitoring": BASIC | {"prometheus"},
+    "ha": BASIC | MEMBERS,
+    "replay": BASIC | {"replay"},
+    "tools": BASIC | {"quantbus"},
+}
+MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
 def tool(name: str) -> str:
@@ -26,14 +41,26 @@ def tool(name: str) -> str:
     return str(found) if found.exists() else shutil.which(name) or pytest.fail(f"{name} is not installed")
 
 
-@pytest.fixture(scope="module")
-def services(root: Path) -> dict[str, Service]:
-    command = [tool("docker-compose"), "--env-file", ".env.example", "config", "--format", "json"]
-    done = subprocess.run(command, cwd=root, env={"PATH": ""}, capture_output=True, timeout=60, check=False)
+def resolved(root: Path, *profiles: str, **environment: str) -> dict[str, Any]:
+    chosen = [word for profile in profiles for word in ("--profile", profile)]
+    command = [tool("docker-compose"), "--env-file", ".env.example", *chosen, "config", "--format", "json"]
+    told = {"PATH": "", "COMPOSE_PROFILES": "", **environment}
+    done = subprocess.run(command, cwd=root, env=told, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""
-    resolved: dict[str, Service] = json.loads(done.stdout)["services"]
-    return resolved
+    model: dict[str, Any] = json.loads(done.stdout)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model(root: Path) -> dict[str, Any]:
+    return resolved(root, *PROFILES)
+
+
+@pytest.fixture(scope="module")
+def services(model: dict[str, Any]) -> dict[str, Service]:
+    found: dict[str, Service] = model["services"]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +75,14 @@ def test_the_file_satisfies_the_compose_specification(root: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
 
 
-def test_every_process_of_the_mission_is_there(services: dict[str, Service]) -> None:
-    assert set(services) == {"mongo", "prometheus", *OURS}
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_adds_its_own_services_and_no_others(root: Path, profile: str) -> None:
+    assert set(resolved(root, profile)["services"]) == PROFILES[profile]
 
 
-def test_without_a_password_compose_refuses_and_says_what_to_do(root: Path) -> None:
-    command = [tool("docker-compose"), "--env-file", "/dev/null", "config"]
-    done = subprocess.run(command, cwd=root, env={"PATH": ""}, capture_output=True, timeout=60, check=False)
-    assert done.returncode != 0
-    assert b"copy .env.example to .env" in done.stderr
+def test_the_example_runs_the_paper_stack_with_its_monitoring(root: Path, example: dict[str, str]) -> None:
+    chosen = example["COMPOSE_PROFILES"].split(",")
+    assert set(resolved(root, *chosen)["services"]) == PROFILES["paper"] | PROFILES["monitoring"]
 
 
 def test_what_is_published_is_published_on_loopback_and_the_database_is_not(
@@ -69,6 +95,7 @@ def test_what_is_published_is_published_on_loopback_and_the_database_is_not(
     assert {name: ports for name, ports in published.items() if ports} == {
         "paper-exchange": [("127.0.0.1", "8711", 8711)],
         "freqtrade": [("127.0.0.1", "8712", 8712)],
+        "freqtrade-live": [("127.0.0.1", "8712", 8712)],
         "monitor": [("127.0.0.1", "8710", 8710)],
         "gateway": [("127.0.0.1", "8720", 8720)],
         "prometheus": [("127.0.0.1", "9090", 9090)],
@@ -91,9 +118,73 @@ def test_services_wait_for_health_and_for_one_shots_to_finish(services: dict[str
 
 
 def test_everything_that_uses_the_bus_waits_until_it_is_prepared(services: dict[str, Service]) -> None:
-    assert set(services["init"]["depends_on"]) == {"mongo"}
-    for name in ("ingestion", "research", "freqtrade", "monitor", "gateway"):
-        assert "init" in services[name]["depends_on"]
+    assert set(services["found"]["depends_on"]) == {"mongo"}
+    assert set(services["init"]["depends_on"]) == {"found"}
+    uses_bus = set(OURS) - ONE_SHOTS - {"paper-exchange"} | {"replay"}
+    for name in uses_bus:
+        assert "init" in services[name]["depends_on"], name
+
+
+def test_every_process_knows_its_own_password_of_the_bus_and_nobody_elses(
+    services: dict[str, Service],
+) -> None:
+    for name in set(OURS) - {"found", "init", "paper-exchange", "bot-config", "bot-config-live"}:
+        environment = services[name]["environment"]
+        role = environment["QUANTBUS_MONGO_USER"].removeprefix("quantbus_")
+        assert environment["QUANTBUS_MONGO_PASSWORD_FILE"] == f"/run/secrets/{role}_password", name
+        held = {secret["source"] for secret in services[name]["secrets"]}
+        passwords = {secret for secret in held if secret.endswith("_password")} - {"bot_password"}
+        assert passwords == {f"{role}_password"}, name
+
+
+def test_no_secret_stands_in_the_model(model: dict[str, Any], services: dict[str, Service]) -> None:
+    assert {key for secret in model["secrets"].values() for key in secret} == {"name", "file"}
+    for name, service in services.items():
+        for key, value in service.get("environment", {}).items():
+            secret = any(word in key for word in ("PASSWORD", "SECRET", "TOKEN", "_KEY"))
+            assert not secret or key.endswith("_FILE"), f"{name}: {key}={value}"
+
+
+def test_no_container_is_root_writes_its_image_or_gains_rights(services: dict[str, Service]) -> None:
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert name == "mongo-key" or "cap_add" not in service, name
+        assert name == "mongo-key" or service.get("user", "the image's own") != "0:0", name
+    assert services["mongo-key"]["network_mode"] == "none", "what is root has no network"
+
+
+def test_only_the_live_profile_and_the_account_reach_the_world(
+    model: dict[str, Any], services: dict[str, Service]
+) -> None:
+    networks = model["networks"]
+    assert networks["bus"]["internal"] is True
+    assert networks["edge"]["driver_opts"] == {MASQUERADE: "false"}
+    assert networks["messages"]["driver_opts"] == {MASQUERADE: "false"}
+    outside = {name for name, service in services.items() if "egress" in (service.get("networks") or {})}
+    assert outside == {"ingestion-live", "freqtrade-live", "account"}
+    for name, service in services.items():
+        assert ("edge" in (service.get("networks") or {})) == bool(service.get("ports")), name
+
+
+def test_messengers_are_reached_only_where_the_environment_says_so(root: Path) -> None:
+    opened = resolved(root, "monitoring", STACK_MESSAGES="true")["networks"]["messages"]
+    assert opened["driver_opts"] == {MASQUERADE: "true"}
+
+
+def test_a_bot_of_the_live_profile_makes_a_dry_run_in_a_place_of_its_own(
+    services: dict[str, Service],
+) -> None:
+    command = services["bot-config-live"]["command"]
+    assert "--base=/opt/user_data/config.dryrun.json" in command
+    assert "--live" not in command
+    paper, live = (
+        {mount["source"] for mount in services[name]["volumes"]} for name in ("freqtrade", "freqtrade-live")
+    )
+    assert not paper & live, "trades of paper and live never mix"
 
 
 def test_every_environment_name_is_one_that_something_reads(services: dict[str, Service]) -> None:
@@ -105,6 +196,9 @@ def test_every_environment_name_is_one_that_something_reads(services: dict[str, 
 def test_the_database_is_as_careful_as_the_embedded_one(services: dict[str, Service]) -> None:
     command = services["mongo"]["command"]
     assert {"--replSet=quantbus", "--noscripting", "--networkMessageCompressors=snappy,zstd"} <= set(command)
+    assert {"--auth", "--keyFile=/etc/quantbus-mongo/mongod.key"} <= set(command)
+    for member in MEMBERS:
+        assert services[member]["command"] == command
     major, minor, patch = map(int, services["mongo"]["image"].removeprefix("mongo:").split("."))
     assert (major, minor) == (7, 0)
     assert patch >= 28
@@ -190,9 +284,9 @@ def test_every_name_of_the_example_is_explained_and_used(root: Path, example: di
     for name, value in example.items():
         above = lines[lines.index(f"{name}={value}") - 1]
         assert above.startswith("# "), f"{name} is not explained"
-        assert f"${{{name}" in compose, f"{name} is not used"
-        assert name.startswith("STACK_") or name in KNOWN_NAMES
-    assert set(re.findall(r"\$\{(\w+)", compose)) == set(example)
+        assert name == "COMPOSE_PROFILES" or f"${{{name}" in compose, f"{name} is not used"
+        assert name.startswith(("STACK_", "COMPOSE_")) or name in KNOWN_NAMES
+    assert set(re.findall(r"\$\{(\w+)", compose)) == set(example) - {"COMPOSE_PROFILES"}
 
 
 def test_defaults_in_the_file_are_those_of_the_example(root: Path, example: dict[str, str]) -> None:
