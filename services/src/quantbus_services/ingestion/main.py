@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 
 import structlog
@@ -35,6 +36,7 @@ from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.venue.ccxt_source import open_source
 from quantbus_services.ingestion.venue.clock import VenueClock
 from quantbus_services.ingestion.venue.gate import Gate
+from quantbus_services.ingestion.venue.notes import VenueNotes
 from quantbus_services.ingestion.venue.patience import PatientSource
 from quantbus_services.ingestion.venue.stream import CcxtStream, Markets
 from quantbus_services.ingestion.windows import closed_end, parse_moment
@@ -71,12 +73,13 @@ async def run_live(
     metrics = IngestionMetrics(registry)
     if settings.metrics_port:
         serve_metrics(registry, settings.metrics_port, host=settings.metrics_host)
-    async with _opened(wanted, settings, mongo, _counting(metrics)) as parts:
+    notes = VenueNotes(settings.venue.upper(), clock, metrics)
+    async with _opened(wanted, settings, mongo, _counting(notes)) as parts:
         venue_clock = VenueClock(
             parts.hasty,
             clock,
             check_seconds=settings.clock_check_seconds,
-            on_offset=lambda seconds: metrics.clock_offset(parts.hasty.source, seconds),
+            on_offset=partial(notes.offset, parts.hasty.source),
         )
         async with beside_live(
             parts.connection,
@@ -86,7 +89,7 @@ async def run_live(
             clock=venue_clock,
             registry=registry,
             random=_random,
-            on_error=_counting(metrics),
+            on_error=_counting(notes),
             on_write=lambda _, report: metrics.written(report),
             sleep=sleep,
         ) as beside:
@@ -97,7 +100,7 @@ async def run_live(
                 clock=venue_clock,
                 settings=settings,
                 metrics=metrics,
-                beat=_heart(parts.connection, settings, clock.now()),
+                beat=_heart(parts.connection, settings, clock.now(), metrics, notes),
                 random=_random,
                 sleep=sleep,
                 beside=beside.companions,
@@ -235,9 +238,9 @@ async def _opened(
         await connection.close()
 
 
-def _counting(metrics: IngestionMetrics) -> Callable[[VenueError], None]:
+def _counting(notes: VenueNotes) -> Callable[[VenueError], None]:
     def count(error: VenueError) -> None:
-        metrics.exchange_error(error.kind)
+        notes.error(error.kind)
         _logging(error)
 
     return count
@@ -248,22 +251,27 @@ def _logging(error: VenueError) -> None:
 
 
 def _heart(
-    connection: AsyncConnection, settings: IngestionSettings, started_at: datetime
+    connection: AsyncConnection,
+    settings: IngestionSettings,
+    started_at: datetime,
+    metrics: IngestionMetrics,
+    notes: VenueNotes,
 ) -> Callable[[State], Awaitable[None]]:
     store = AsyncHeartbeatStore(connection)
     program = version("quantbus-services")
 
     async def beat(state: State) -> None:
-        # The database's clock is the one that processes judge each other by.
-        now = await connection.server_now()
-        heartbeat = Heartbeat(
-            process="ingestion",
-            instance=settings.instance,
-            at=now,
-            started_at=min(started_at, now),
-            version=program,
-            detail=state.detail(),
-        )
-        await store.beat(heartbeat)
+        with metrics.asking_bus():
+            # The database's clock is the one that processes judge each other by.
+            now = await connection.server_now()
+            heartbeat = Heartbeat(
+                process="ingestion",
+                instance=settings.instance,
+                at=now,
+                started_at=min(started_at, now),
+                version=program,
+                detail=state.detail() | notes.detail(),
+            )
+            await store.beat(heartbeat)
 
     return beat

@@ -1,14 +1,24 @@
 """What ingestion tells Prometheus."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, clock_offset
+from quantbus_contracts.errors import BusError
+from quantbus_contracts.runtime.metrics import DELAY_BUCKETS, bus_up, clock_offset
 from quantbus_contracts.schema import CandleReport
 from quantbus_services.ingestion.series import Series
 
-__all__ = ["IngestionMetrics"]
+__all__ = ["VENUE_ERRORS", "IngestionMetrics"]
+
+VENUE_ERRORS = (
+    *("banned", "rate_limited", "unavailable", "maintenance", "network", "timeout", "clock", "garbage"),
+    *("bad_symbol", "forbidden", "not_supported", "bad_request", "other"),
+)
+"""Every word that a failed request is counted under."""
+_TURNS = ("ok", "late", "failed", "broken")
 
 
 class IngestionMetrics:
@@ -47,8 +57,13 @@ class IngestionMetrics:
             "quantbus_stream_errors", "Broken streams of the exchange.", ["kind"], registry=registry
         )
         self._offset = clock_offset(registry)
+        self._bus_up = bus_up(registry)
         for outcome in CandleReport().as_dict():
             self._written.labels(outcome)
+        for kind in VENUE_ERRORS:  # an increase is seen only from a number that was there before
+            self._errors.labels(kind)
+        for outcome in _TURNS:
+            self._turns.labels(outcome)
 
     def written(self, report: CandleReport) -> None:
         """Count the outcome of a write."""
@@ -78,6 +93,16 @@ class IngestionMetrics:
     def stream_error(self, kind: str) -> None:
         """Count a broken stream."""
         self._stream_errors.labels(kind).inc()
+
+    @contextmanager
+    def asking_bus(self) -> Generator[None]:
+        """Note whether the bus answers what is asked inside."""
+        try:
+            yield
+        except BusError:
+            self._bus_up.set(0)
+            raise
+        self._bus_up.set(1)
 
     def clock_offset(self, source: str, seconds: float) -> None:
         """Note how far the venue's clock is ahead."""

@@ -137,17 +137,12 @@ class LedgerMetrics:
             ["consumer_id", "state"],
             registry=registry,
         )
+        reasons = ("consumer_id", "reason")
         self.refused = Counter(
-            "quantbus_signals_refused",
-            "Signals that a consumer refused.",
-            ["consumer_id", "reason"],
-            registry=registry,
+            "quantbus_signals_refused", "Signals that a consumer refused.", reasons, registry=registry
         )
         self.rejects = Counter(
-            "quantbus_order_rejects",
-            "Signals whose order the venue rejected.",
-            ["consumer_id", "reason"],
-            registry=registry,
+            "quantbus_order_rejects", "Signals whose order the venue rejected.", reasons, registry=registry
         )
         self.rejects_in_a_row = Gauge(
             "quantbus_order_rejects_in_a_row",
@@ -156,8 +151,8 @@ class LedgerMetrics:
             registry=registry,
         )
         self.balance = Gauge(
-            "quantbus_account_balance",
-            "What a consumer has of a currency by its own books: total, and free.",
+            "quantbus_bot_balance",
+            "What a bot has of a currency by its own books: total, and free.",
             ["consumer_id", "currency", "kind"],
             registry=registry,
         )

@@ -34,6 +34,7 @@ from quantbus_services.ingestion.observations.settings import ObservationSetting
 from quantbus_services.ingestion.observations.source import ObservationSource
 from quantbus_services.ingestion.settings import IngestionSettings
 from quantbus_services.ingestion.transfer.names import InstrumentNames, read_symbol
+from quantbus_services.ingestion.venue.notes import VenueNotes
 from quantbus_services.ingestion.windows import parse_moment
 
 __all__ = ["KINDS", "OnProgress", "fill_history", "import_files", "look_at_books", "run_observe"]
@@ -57,13 +58,14 @@ async def run_observe(
     metrics, venue_metrics = ObservationMetrics(registry), IngestionMetrics(registry)
     if settings.metrics_port:
         serve_metrics(registry, settings.metrics_port, host=settings.metrics_host)
+    notes = VenueNotes(settings.venue.upper(), clock, venue_metrics)
     async with open_desk(
         settings,
         mongo,
         with_derivatives=True,
         clock=clock,
-        on_error=lambda error: venue_metrics.exchange_error(error.kind),
-        on_offset=lambda seconds: venue_metrics.clock_offset(settings.venue, seconds),
+        on_error=lambda error: notes.error(error.kind),
+        on_offset=partial(notes.offset, settings.venue),
     ) as desk:
         store = AsyncObservationStore(desk.connection)
         keeper = ListingKeeper(
@@ -86,7 +88,12 @@ async def run_observe(
             )
             for ask in _rounds(desk, _resolve(symbols, desk), kinds, own, store, keeper)
         ]
-        heart = partial(_beat, desk.connection, settings, clock.now(), observers)
+        begun_at = clock.now()
+
+        async def heart() -> None:
+            with venue_metrics.asking_bus():
+                await _beat(desk.connection, settings, begun_at, observers, notes)
+
         _log.info("observing", venue=desk.venue.venue, kinds=list(kinds), symbols=list(symbols))
         return await _together(observers, heart, desk, settings.heartbeat_seconds)
 
@@ -296,6 +303,7 @@ async def _beat(
     settings: IngestionSettings,
     started_at: datetime,
     observers: Sequence[Observer],
+    notes: VenueNotes,
 ) -> None:
     now = await connection.server_now()
     detail: dict[str, str | int | float | bool | None] = {
@@ -310,6 +318,6 @@ async def _beat(
             at=now,
             started_at=min(started_at, now),
             version=version("quantbus-services"),
-            detail=detail,
+            detail=detail | notes.detail(),
         )
     )

@@ -9,7 +9,8 @@ from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["ExchangeLimited"]
 
-_INGESTION = "ingestion"
+_ASKING = ("ingestion", "observation")
+"""Processes that talk to an exchange, and say in their sign of life what it made of them."""
 
 
 class ExchangeLimited:
@@ -29,7 +30,7 @@ class ExchangeLimited:
         """Return a finding for each process that was limited or banned shortly before ``now``."""
         found = []
         for beat in await self._view.heartbeats():
-            if beat.process != _INGESTION or now - beat.at > self._limits.heartbeat_lost_after:
+            if beat.process not in _ASKING or now - beat.at > self._limits.heartbeat_lost_after:
                 continue
             if self._is_recent(beat, "venue_banned_at", now):
                 found.append(_banned(beat))

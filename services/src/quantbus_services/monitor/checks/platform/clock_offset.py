@@ -9,7 +9,8 @@ from quantbus_services.monitor.findings import Finding, Severity
 
 __all__ = ["ClockOffset"]
 
-_INGESTION = "ingestion"
+_ASKING = ("ingestion", "observation")
+"""Processes that talk to an exchange, and say in their sign of life what it made of them."""
 
 
 class ClockOffset:
@@ -58,4 +59,4 @@ class ClockOffset:
 def _told(beat: Heartbeat) -> float | None:
     offset = beat.detail.get("venue_clock_offset_seconds")
     is_number = isinstance(offset, int | float) and not isinstance(offset, bool)
-    return float(offset) if beat.process == _INGESTION and is_number and offset is not None else None
+    return float(offset) if beat.process in _ASKING and is_number and offset is not None else None
