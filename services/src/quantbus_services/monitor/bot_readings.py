@@ -7,7 +7,7 @@ from quantbus_services.monitor.due import NEVER
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
 from quantbus_services.monitor.freqtrade_figures import BotFigures, FigureSource
 from quantbus_services.monitor.metrics import BotMetrics
-from quantbus_services.monitor.positions import MISMATCH_KINDS
+from quantbus_services.monitor.reconciliation.kinds import MISMATCH_KINDS
 
 __all__ = ["BotReadings"]
 
@@ -41,7 +41,7 @@ class BotReadings:
             return
         self._metrics.reconciled.set(outcome.at.timestamp())
         for kind in MISMATCH_KINDS:
-            count = sum(finding.kind == kind for finding in outcome.findings)
+            count = sum(finding.kind == kind and not finding.acknowledged for finding in outcome.findings)
             self._metrics.mismatches.labels(kind).set(count)
 
     def forget(self) -> None:

@@ -31,6 +31,12 @@ class Finding:
         What to do next.
     strategy_id, pair
         Which strategy and which pair it is about; empty where it is about neither.
+    evidence
+        What differs, without what moves by itself: an acknowledgement counts for this and no more.
+    blocks
+        The scope that is to make no new entries until it is explained or acknowledged; empty: none.
+    acknowledged
+        Whether a person has taken it on.
     """
 
     kind: str
@@ -40,3 +46,6 @@ class Finding:
     action: str
     strategy_id: str = ""
     pair: str = ""
+    evidence: str = ""
+    blocks: str = ""
+    acknowledged: bool = False

@@ -1,19 +1,25 @@
 """Reads what the bot believes, over Freqtrade's own REST API; never trades."""
 
-import re
-from datetime import UTC, datetime
 from typing import Protocol, Self, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from quantbus_contracts.errors import QuantbusError
-from quantbus_services.monitor.positions import OpenTrade
+from quantbus_services.monitor.reconciliation.freqtrade_book import (
+    ClosedTrades,
+    Configuration,
+    OpenTrades,
+    Trade,
+    book_of,
+)
+from quantbus_services.monitor.reconciliation.sides import BotBook
 
 __all__ = ["Bot", "BotUnavailable", "FreqtradeApi"]
 
 Answer = TypeVar("Answer", bound=BaseModel)
-_SIGNAL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_CLOSED = 50
+"""Closed trades that are looked at: more than are closed within the settle window."""
 
 
 class BotUnavailable(QuantbusError):
@@ -25,41 +31,13 @@ class BotUnavailable(QuantbusError):
 class Bot(Protocol):
     """What the monitor asks of a bot. Every method may raise `BotUnavailable`."""
 
-    async def open_trades(self) -> list[OpenTrade]:
-        """Return the trades that are open now."""
+    async def book(self) -> BotBook:
+        """Return what the bot believes: open trades, the newest closed ones, and what it is set to."""
         ...
 
     async def knows_closed(self, trade_id: int) -> bool:
         """Tell whether the bot has a trade of this number that is closed."""
         ...
-
-
-class _Trade(BaseModel):
-    """The part of Freqtrade's trade that is looked at."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    trade_id: int
-    pair: str
-    is_open: bool
-    is_short: bool
-    open_timestamp: int
-    enter_tag: str | None = None
-    has_open_orders: bool = False
-
-    def as_open_trade(self) -> OpenTrade:
-        tag = _SIGNAL_ID.search(self.enter_tag or "")
-        return OpenTrade(
-            trade_id=self.trade_id,
-            pair=self.pair,
-            direction="short" if self.is_short else "long",
-            signal_id=tag.group() if tag else None,
-            opened_at=datetime.fromtimestamp(self.open_timestamp / 1000, UTC),
-            in_flight=self.has_open_orders,
-        )
-
-
-_TRADES = TypeAdapter(list[_Trade])
 
 
 class FreqtradeApi:
@@ -81,13 +59,15 @@ class FreqtradeApi:
             )
         )
 
-    async def open_trades(self) -> list[OpenTrade]:
-        """Return the trades that are open now."""
-        reply = await self._get("/status")
-        try:
-            return [trade.as_open_trade() for trade in _TRADES.validate_json(reply.content) if trade.is_open]
-        except ValidationError as error:
-            raise _not_understood(reply, error) from None
+    async def book(self) -> BotBook:
+        """Return what the bot believes: open trades, the newest closed ones, and what it is set to.
+
+        Open trades are asked for first: one that is closed in between is in both lists, and not in neither.
+        """
+        configuration = await self.answer("/show_config", Configuration)
+        trades = await self.answer("/status", OpenTrades)
+        closed = await self.answer(f"/trades?limit={_CLOSED}&order_by_id=false", ClosedTrades)
+        return book_of(configuration, trades, closed)
 
     async def knows_closed(self, trade_id: int) -> bool:
         """Tell whether the bot has a trade of this number that is closed."""
@@ -95,7 +75,7 @@ class FreqtradeApi:
         if reply.status_code == httpx.codes.NOT_FOUND:
             return False
         try:
-            return not _Trade.model_validate_json(reply.content).is_open
+            return not Trade.model_validate_json(reply.content).is_open
         except ValidationError as error:
             raise _not_understood(reply, error) from None
 

@@ -13,16 +13,21 @@ from prometheus_client import CollectorRegistry
 from quantbus_contracts import Heartbeat
 from quantbus_contracts.clock import Clock, SystemClock
 from quantbus_contracts.mongo.client import AsyncConnection, connect_async
+from quantbus_contracts.mongo.controls import AsyncControlStore
+from quantbus_contracts.mongo.findings import AsyncFindingStore
 from quantbus_contracts.mongo.heartbeats import AsyncHeartbeatStore
 from quantbus_contracts.runtime.metrics import new_registry
+from quantbus_contracts.runtime.secret_files import read_secret
 from quantbus_contracts.runtime.serving import announced, listen, serve_app, url_of
 from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_services.monitor.alerts import AlertRoom
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
 from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import CHECKS, Sources
 from quantbus_services.monitor.freqtrade_api import FreqtradeApi
 from quantbus_services.monitor.freqtrade_figures import FiguresKept, FreqtradeFigures
+from quantbus_services.monitor.keeping import FindingKeeper
 from quantbus_services.monitor.metrics import (
     BotMetrics,
     ChainMetrics,
@@ -58,13 +63,20 @@ async def serve(settings: MonitorSettings, mongo: MongoSettings) -> int:
     with listen(settings.host, settings.port) as listening:
         url = url_of(listening)
         async with _assembled(settings, mongo, beating=True) as parts:
+            alerts = AlertRoom.of(settings, parts.registry, parts.clock)
             app = create_app(
-                parts.board, parts.registry, parts.clock, stuck_after=_STUCK_AFTER, version=_VERSION
+                parts.board,
+                parts.registry,
+                parts.clock,
+                stuck_after=_STUCK_AFTER,
+                version=_VERSION,
+                rooms=[alerts.routes()],
             )
             with announced(settings.ready_file, url, parts.board.became_ready):
                 _log.info("serving", url=url)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(serve_app(app, listening, last_requests_seconds=_LAST_REQUESTS_SECONDS))
+                    group.create_task(alerts.run())
                     group.create_task(parts.runner.run(timedelta(seconds=settings.interval_seconds)))
     return 0
 
@@ -87,7 +99,16 @@ async def _assembled(
     view = StoredView(connection, clock)
     limits = settings.limits()
     figures = FiguresKept(FreqtradeFigures(bot)) if bot is not None else None
-    sources = Sources(view, limits, bot, figures, settings.freqtrade_consumer)
+    sources = Sources(
+        view,
+        limits,
+        bot,
+        figures,
+        settings.freqtrade_consumer,
+        settings.freqtrade_account,
+        settings.patience(),
+        "consumer" if settings.block_entries == "consumer" else "pair",
+    )
     checks = [make(sources) for make in CHECKS if bot is not None or "bot" not in make.needs]
     board = Board(tuple(check.name for check in checks), with_bot=bot is not None)
     readings = Readings(
@@ -109,6 +130,7 @@ async def _assembled(
         metrics=LoopMetrics(registry),
         bot=BotReadings(figures, BotMetrics(registry), settings.freqtrade_consumer) if figures else None,
         limits=limits,
+        keep=_keeper(connection, settings).keep if beating else None,
     )
     try:
         yield _Parts(runner, board, registry, clock)
@@ -118,12 +140,21 @@ async def _assembled(
             await bot.close()
 
 
+def _keeper(connection: AsyncConnection, settings: MonitorSettings) -> FindingKeeper:
+    return FindingKeeper(
+        AsyncFindingStore(connection),
+        AsyncControlStore(connection),
+        instance=settings.instance,
+        blocking=settings.block_entries != "never",
+    )
+
+
 def _bot(settings: MonitorSettings) -> FreqtradeApi | None:
     if settings.freqtrade_url is None:
         return None
-    return FreqtradeApi.at(
-        settings.freqtrade_url, settings.freqtrade_user, settings.freqtrade_password.get_secret_value()
-    )
+    file = settings.freqtrade_password_file
+    password = settings.freqtrade_password if file is None else read_secret(file)
+    return FreqtradeApi.at(settings.freqtrade_url, settings.freqtrade_user, password.get_secret_value())
 
 
 class _Heart:

@@ -68,8 +68,12 @@ class Runner:
         metrics: LoopMetrics,
         bot: BotReadings | None,
         limits: Limits,
+        keep: Callable[[Sequence[Outcome], datetime], Awaitable[None]] | None = None,
     ) -> None:
-        """Put the parts together; ``server_now`` asks the bus for its clock, ``beat`` tells it that we live."""
+        """Put the parts together; ``server_now`` asks the bus for its clock, ``beat`` tells it that we live.
+
+        ``keep`` takes what was found to the bus; without it a look leaves no trace.
+        """
         self._server_now = server_now
         self._beat = beat
         self._clock = clock
@@ -80,6 +84,7 @@ class Runner:
         self._bot = bot
         self._limits = limits
         self._readings = readings
+        self._keep_on_bus = keep
 
     async def run(self, interval: timedelta) -> None:
         """Run a cycle every ``interval`` until cancelled; a cycle that breaks is logged and tried again."""
@@ -104,8 +109,10 @@ class Runner:
             await self._readings.take(now)
             if self._bot is not None:
                 self._board.bot_asked(answered=await self._bot.take(now))
-            for outcome in await run_checks(self._due(now), now):
+            outcomes = await run_checks(self._due(now), now)
+            for outcome in outcomes:
                 self._put(outcome)
+            await self._keep(outcomes, now)
             self._export_findings(now)
             await self._overview(now)
             await self._beat(now)  # once more, with up to when everything is counted
@@ -131,6 +138,10 @@ class Runner:
             await self._readings.resume(now)  # from our last sign of life, before the next one replaces it
             await self._beat(now)  # before looking, or a restarted monitor finds itself lost
             self._view.begin_cycle(now)
+
+    async def _keep(self, outcomes: Sequence[Outcome], now: datetime) -> None:
+        if self._keep_on_bus is not None:
+            await self._keep_on_bus(outcomes, now)
 
     async def _look_without_bus(self, now: datetime) -> None:
         """Run the checks that know their answer while the bus is down; ``now`` is this machine's clock."""

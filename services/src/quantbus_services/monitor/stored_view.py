@@ -33,6 +33,7 @@ from quantbus_contracts.schema import (
     Gap,
 )
 from quantbus_services.monitor.recent import Recent
+from quantbus_services.monitor.reconciliation.stored_records import StoredRecords
 from quantbus_services.monitor.view import AuditState
 
 __all__ = ["StoredView"]
@@ -49,11 +50,12 @@ _MOST_UNSETTLED = 5_000
 _OPEN_STATES = frozenset(ExecutionState) - FINAL_STATES
 
 
-class StoredView:
+class StoredView(StoredRecords):
     """A `BusView` over the stores; `begin_cycle` makes it look again."""
 
     def __init__(self, connection: AsyncConnection, clock: Clock) -> None:
         """Read over ``connection``; ``clock`` is this machine's."""
+        super().__init__(connection)
         self._connection = connection
         self._clock = clock
         self._candles = AsyncCandleReader(connection)

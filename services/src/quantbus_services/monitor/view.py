@@ -7,6 +7,7 @@ from typing import Protocol
 
 from quantbus_contracts import Execution, Heartbeat, PublishedSignal, PublishRun, Strategy, Timeframe
 from quantbus_contracts.schema import AuditFinding, Balance, BusHealth, Control, Gap
+from quantbus_services.monitor.reconciliation.records import Records
 
 __all__ = ["AuditState", "BusView"]
 
@@ -20,7 +21,7 @@ class AuditState:
     findings: tuple[AuditFinding, ...] = ()
 
 
-class BusView(Protocol):
+class BusView(Records, Protocol):
     """The bus as it stands now. Every method may raise `BusUnavailable`.
 
     However many strategies and pairs there are, an answer costs a fixed number of questions to the database.

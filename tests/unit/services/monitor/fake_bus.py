@@ -9,13 +9,16 @@ from quantbus_contracts.errors import BusError
 from quantbus_contracts.schema import (
     BROKEN_GAPS,
     FINAL_STATES,
+    AccountSnapshot,
     AuditFinding,
     Balance,
     BusHealth,
     Control,
     ExecutionState,
     Gap,
+    Lease,
     MemberHealth,
+    RecordedFinding,
 )
 from quantbus_contracts.testing import (
     FakeAccountBooks,
@@ -29,7 +32,7 @@ from quantbus_contracts.testing import (
 )
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
 from quantbus_services.monitor.freqtrade_figures import BotFigures
-from quantbus_services.monitor.positions import OpenTrade
+from quantbus_services.monitor.reconciliation.sides import BotBook, ClosedTrade, OpenTrade, Told
 from quantbus_services.monitor.view import AuditState
 
 MINUTE = Timeframe.parse("1m")
@@ -51,6 +54,9 @@ class FakeBus:
         self.ingested: dict[tuple[str, datetime], datetime] = {}
         self.known_gaps: list[Gap] = []
         self.audit_findings: list[AuditFinding] = []
+        self.snapshots: dict[str, AccountSnapshot] = {}
+        self.known_leases: list[Lease] = []
+        self.findings: list[RecordedFinding] = []
         self.server: BusHealth | None = BusHealth(
             members=(MemberHealth("localhost:27017", "primary", 0.0),),
             disk_size_bytes=100 * 2**30,
@@ -164,6 +170,28 @@ class FakeBus:
     async def heartbeats(self) -> Sequence[Heartbeat]:
         return self.beats.all()
 
+    async def taken_up(self, since: datetime) -> Sequence[Execution]:
+        return self.ledger.since(
+            since, states=[ExecutionState(name) for name in ("accepted", "ordered", "filled")]
+        )
+
+    async def told(self, consumer_id: str, since: datetime) -> Told:
+        books = self.books
+        return Told(
+            tuple(books.positions(consumer_id=consumer_id)),
+            tuple(books.fills(consumer_id=consumer_id)),
+            tuple(books.balances(consumer_id=consumer_id)),
+        )
+
+    async def accounts(self) -> Mapping[str, AccountSnapshot]:
+        return self.snapshots
+
+    async def leases(self) -> Sequence[Lease]:
+        return self.known_leases
+
+    async def open_findings(self) -> Sequence[RecordedFinding]:
+        return self.findings
+
     async def controls(self) -> Sequence[Control]:
         return self.control_store.snapshot().controls
 
@@ -184,13 +212,15 @@ class FakeBot:
 
     trades: list[OpenTrade] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
+    lately_closed: list[ClosedTrade] = field(default_factory=list)
+    dry_run: bool = True
     down: bool = False
     asked_for_closed: int = 0
 
-    async def open_trades(self) -> list[OpenTrade]:
+    async def book(self) -> BotBook:
         if self.down:
             raise BotUnavailable("the bot is down (fake)")
-        return list(self.trades)
+        return BotBook(tuple(self.trades), tuple(self.lately_closed), dry_run=self.dry_run)
 
     async def knows_closed(self, trade_id: int) -> bool:
         self.asked_for_closed += 1

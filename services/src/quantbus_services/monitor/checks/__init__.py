@@ -8,6 +8,7 @@ from quantbus_services.monitor.checks.orders import (
     DrawdownHigh,
     OrderRejects,
     OrdersInDoubt,
+    PositionMismatch,
     SlippageHigh,
 )
 from quantbus_services.monitor.checks.platform import (
@@ -20,7 +21,6 @@ from quantbus_services.monitor.checks.platform import (
     HeartbeatLost,
     ReplicaLag,
 )
-from quantbus_services.monitor.checks.position_mismatch import PositionMismatch
 from quantbus_services.monitor.checks.signals import (
     RefusedShare,
     SignalLate,

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Protocol
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import Bot
 from quantbus_services.monitor.freqtrade_figures import FigureSource
+from quantbus_services.monitor.reconciliation.reconcile import Patience
 from quantbus_services.monitor.view import BusView
 
 __all__ = ["BOT", "BUS", "BUS_AND_BOT", "NOTHING", "Check", "Limits", "Needs", "Sources"]
@@ -79,6 +80,12 @@ class Sources:
     """What the same bot says of itself."""
     consumer_id: str | None = None
     """The bot's name in the ledger; not needed while it is the only one there."""
+    account_name: str | None = None
+    """The account that it trades, as snapshots call it; not needed where the bot's lease says so."""
+    patience: Patience = field(default_factory=Patience)
+    """Of comparing signals, bot and account."""
+    block_scope: Literal["pair", "consumer"] = "pair"
+    """What makes no new entries while one of its positions is unexplained."""
 
 
 class Check(Protocol):

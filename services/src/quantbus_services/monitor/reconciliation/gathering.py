@@ -60,7 +60,7 @@ class Gatherer:
             If the bot or the bus does not answer, or several bots write into the ledger and none is named.
         """
         book = await self.bot.book()
-        rows = await self.records.ledger(now - self.ledger)
+        rows = await self.records.taken_up(now - self.ledger)
         consumer_id = self._consumer(rows)
         own = [row for row in rows if row.consumer_id == consumer_id]
         meant = await self._meant(book.trades, own, consumer_id)

@@ -8,7 +8,7 @@ from quantbus_contracts import Signal
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.testing import make_execution, make_signal
 from quantbus_services.monitor.checks import Sources
-from quantbus_services.monitor.checks.position_mismatch import PositionMismatch
+from quantbus_services.monitor.checks.orders import PositionMismatch
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import BotUnavailable
 from tests.unit.services.monitor.fake_bus import FakeBot, FakeBus, open_trade, seconds
@@ -46,7 +46,7 @@ async def test_a_trade_that_no_signal_opened_is_found(bus: FakeBus, bot: FakeBot
     bot.trades = [open_trade(None, CLOSE)]
     [finding] = await found(bus, bot)
     assert finding.kind == "trade_without_signal"
-    assert finding.subject == "BTC/USDT #1"
+    assert finding.subject == "- BTC/USDT #1"
 
 
 async def test_a_trade_whose_signal_is_not_in_the_ledger_is_found_once_it_had_time_to_get_there(

@@ -1,0 +1,155 @@
+"""Whether signals, bot and account agree: the check."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from quantbus_contracts.schema import RecordedFinding
+from quantbus_services.monitor.checks.base import BUS_AND_BOT, Needs, Sources
+from quantbus_services.monitor.findings import Finding, Severity
+from quantbus_services.monitor.reconciliation.activity import Memory
+from quantbus_services.monitor.reconciliation.gathering import Gatherer
+from quantbus_services.monitor.reconciliation.kinds import KINDS, Mismatch
+from quantbus_services.monitor.reconciliation.meaning import unexplained_entries
+from quantbus_services.monitor.reconciliation.reconcile import Reconciled, reconcile
+from quantbus_services.monitor.reconciliation.sides import Sides
+
+__all__ = ["PositionMismatch"]
+
+_NAME = "position_mismatch"
+_NO_PAIR = "-"
+_MOST_EVIDENCE = 256
+
+
+class PositionMismatch:
+    """Finds each position, order and fill that signals, ledger, bot and account do not agree on.
+
+    A bot that does not answer is unknown, never flat; so is an account. What was found and cannot be judged now
+    stands until it can.
+    """
+
+    name: ClassVar[str] = _NAME
+    every: ClassVar[timedelta] = timedelta(seconds=10)
+    threshold: ClassVar[str] = "any disagreement older than the settle limit"
+    needs: ClassVar[Needs] = BUS_AND_BOT
+
+    def __init__(self, sources: Sources) -> None:
+        """Look at ``sources``."""
+        self._sources = sources
+        self._closed: set[int] = set()
+        self._gatherer: Gatherer | None = None
+        self.newest: Reconciled | None = None
+        """What came of the last look; None while it is not known."""
+        if sources.bot is not None:
+            self._gatherer = Gatherer(
+                sources.bot,
+                sources.view,
+                sources.view,
+                Memory(),
+                sources.consumer_id,
+                sources.account_name,
+                sources.limits.ledger,
+            )
+
+    async def check(self, now: datetime) -> list[Finding]:
+        """Return a finding for each mismatch.
+
+        Raises
+        ------
+        BotUnavailable
+            If the bot does not answer.
+        ConfigError
+            If several consumers write into the ledger and none is named as this bot.
+        """
+        self.newest = None
+        if self._gatherer is None:
+            return []
+        sides = await self._gatherer.sides(now)
+        patience = self._sources.patience
+        found = reconcile(sides, now, patience)
+        vanished = await self._vanished(sides, now - patience.settle)
+        standing = await self._sources.view.open_findings()
+        self.newest = found
+        seen = [
+            self._finding(sides.consumer_id, one, standing, now) for one in (*found.mismatches, *vanished)
+        ]
+        return seen + self._undecided(sides.consumer_id, seen, found, standing, now)
+
+    def _finding(
+        self, consumer_id: str, one: Mismatch, standing: Sequence[RecordedFinding], now: datetime
+    ) -> Finding:
+        kind = KINDS[one.kind]
+        subject = f"{consumer_id} {one.pair or _NO_PAIR} {one.about}".strip()[:_MOST_EVIDENCE]
+        row = next((row for row in standing if row.key == (_NAME, one.kind, subject)), None)
+        evidence = one.evidence[:_MOST_EVIDENCE]
+        return Finding(
+            kind=one.kind,
+            severity=kind.severity,
+            subject=subject,
+            message=one.message,
+            action=kind.action,
+            strategy_id=one.strategy_id,
+            pair=one.pair,
+            evidence=evidence,
+            blocks=self._scope(consumer_id, one.pair) if kind.blocks else "",
+            acknowledged=row is not None and row.evidence == evidence and row.is_acknowledged(now),
+        )
+
+    def _scope(self, consumer_id: str, pair: str) -> str:
+        return f"pair:{pair}" if self._sources.block_scope == "pair" and pair else f"consumer:{consumer_id}"
+
+    def _undecided(
+        self,
+        consumer_id: str,
+        seen: Sequence[Finding],
+        found: Reconciled,
+        standing: Iterable[RecordedFinding],
+        now: datetime,
+    ) -> list[Finding]:
+        """Return what was found before and cannot be judged now: unknown is not explained."""
+        names = {(one.kind, one.subject) for one in seen}
+        kept = []
+        for row in standing:
+            if row.check != _NAME or (row.kind, row.subject) in names:
+                continue
+            owner, _, rest = row.subject.partition(" ")
+            pair = rest.partition(" ")[0]
+            if owner != consumer_id or found.judged(row.kind, "" if pair == _NO_PAIR else pair):
+                continue
+            kept.append(
+                Finding(
+                    kind=row.kind,
+                    severity=Severity(row.severity),
+                    subject=row.subject,
+                    message=row.message,
+                    action=row.action,
+                    pair="" if pair == _NO_PAIR else pair,
+                    evidence=row.evidence,
+                    blocks=row.blocks or "",
+                    acknowledged=row.is_acknowledged(now),
+                )
+            )
+        return kept
+
+    async def _vanished(self, sides: Sides, settled_before: datetime) -> list[Mismatch]:
+        bot = self._sources.bot
+        found = []
+        for entry in unexplained_entries(sides, settled_before):
+            trade_id = entry.trade_id
+            if bot is None or trade_id is None or trade_id in self._closed:
+                continue
+            if await bot.knows_closed(trade_id):
+                self._closed.add(trade_id)
+                continue
+            found.append(
+                Mismatch(
+                    "filled_without_trade",
+                    entry.pair,
+                    f"#{trade_id}",
+                    f"the ledger says that trade {trade_id} was filled for signal {entry.signal_id}, "
+                    "but the bot knows no such trade, open or closed",
+                    entry.signal_id,
+                    entry.strategy_id,
+                )
+            )
+        return found
