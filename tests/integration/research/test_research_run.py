@@ -184,7 +184,7 @@ def small(*more: str) -> list[str]:
 
 def test_the_command_reports_as_json(stocked: Connection, desk: Desk) -> None:
     code, out, err = desk.run(
-        "run", "demo", "--as-of", (START + timedelta(minutes=170)).isoformat(), "--json", *small()
+        "run", "demo", "--once", "--as-of", (START + timedelta(minutes=170)).isoformat(), "--json", *small()
     )
     assert code == 0, err
     report = json.loads(out)

@@ -198,7 +198,7 @@ def test_research_runs_a_recipe_from_candles_to_signals(guarded: Guarded) -> Non
     CandleWriter(guarded.connection("ingest")).write(candles_of(make_panel(300)))
     last = CandleReader(guarded.connection("research")).last_open_times(MINUTE)["BINANCE:BTCUSDT"]
     as_of = (last + timedelta(minutes=1)).isoformat()
-    done = quantbus(guarded, "research", "research", "run", "demo", "--as-of", as_of, "--json")
+    done = quantbus(guarded, "research", "research", "run", "demo", "--once", "--as-of", as_of, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
 

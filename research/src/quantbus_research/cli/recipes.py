@@ -1,7 +1,7 @@
 """Run recipes, list them, validate them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,9 @@ app = typer.Typer()
 RecipeName = Annotated[str, typer.Argument(help="Path of a TOML file, or the name of a shipped recipe.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set policy.hold_bars=5. Repeatable."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key: --set nodes.policy.hold_bars=5. Repeatable."
+    ),
 ]
 Pairs = Annotated[str | None, typer.Option(help="Override the pairs: BTC/USDT,ETH/USDT.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
@@ -30,14 +32,35 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON."
 def run(
     recipe: RecipeName,
     loop: Annotated[
-        bool,
-        typer.Option("--loop/--once", help="Wake at every bar close until stopped, or evaluate one bar."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--loop/--once",
+            help="Instead of the whole graph: the live part of it, at every bar close until stopped, or for one bar.",
+        ),
+    ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option(help="Evaluate as if it were this time (ISO 8601, UTC); published as backfill."),
+        typer.Option(help="As if it were this time (ISO 8601, UTC); what is said then is backfill."),
     ] = None,
-    retrain: Annotated[bool, typer.Option("--retrain", help="Train even if the model is there.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=1_024, help="Do so many things at a time.")] = 1,
+    only: Annotated[
+        str | None, typer.Option(metavar="NODE", help="Only this node and those it waits for.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the newest run of this recipe that was cut off.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute everything; compare it with what the cache has.")
+    ] = False,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Say what would be run and published; write nothing.")
+    ] = False,
+    dry_run_publish: Annotated[
+        bool, typer.Option("--dry-run-publish", help="Do all of it but publish; print the rows.")
+    ] = False,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="With --loop or --once: train even if the model is there.")
+    ] = False,
     overrides: Overrides = None,
     pairs: Pairs = None,
     metrics_port: Annotated[
@@ -46,33 +69,64 @@ def run(
     max_bars: Annotated[int | None, typer.Option(min=1, help="End the loop after so many bars.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, predict the newest closed bar of each pair, and publish.
+    """Run all nodes of a recipe: bars, factors, model or rule, backtest, gates, signals, report.
 
-    Running it again changes nothing: the model is taken from the shelf and the signals are the same.
+    What was computed before from the same bars, settings and code is taken from the cache. Exit 1 if a gate refuses.
 
     \b
     Examples:
-      quantbus research run demo
-      quantbus research run demo --loop --metrics-port 9104
+      quantbus research run direction_1h --what-if
+      quantbus research run direction_1h --jobs 2 --dry-run-publish
       quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
+      quantbus research run demo --loop --metrics-port 9104
     """
-    chosen = chosen_recipe(recipe, overrides, pairs)
+    chosen, moment = chosen_recipe(recipe, overrides, pairs), parse_moment(as_of)
+    given = {
+        "--only": only is not None,
+        "--resume": resume,
+        "--no-cache": no_cache,
+        "--what-if": what_if,
+        "--dry-run-publish": dry_run_publish,
+        "--jobs": jobs > 1,
+    }
+    _require_mode(loop, given, {"--retrain": retrain, "--max-bars": max_bars is not None})
+    if loop is None:
+        from quantbus_research.cli.graph import rehearse, run_whole
+        from quantbus_research.workflows.runs import RunOptions
+
+        options = RunOptions(jobs=jobs, cold=no_cache, dry=dry_run_publish, only=only, resume=resume)
+        (rehearse if what_if else run_whole)(chosen, moment, options, as_json=as_json)
+        return
     if loop:
-        if as_of is not None:
-            raise ConfigError("expected --as-of with --once only; a loop lives in the present")
+        if moment is not None:
+            raise ConfigError("expected --as-of without --loop; a loop lives in the present")
         from quantbus_research.worker import run_worker
 
         evaluated = run_worker(chosen, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain)
         if as_json:
             typer.echo(json.dumps({"strategy_id": chosen.strategy_id, "bars": evaluated}))
         return
-    report = _run_once(chosen, parse_moment(as_of), retrain=retrain)
+    report = _run_once(chosen, moment, retrain=retrain)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
         _print_report(report)
     if not report.inference.report.ok:
         raise typer.Exit(1)
+
+
+def _require_mode(loop: bool | None, of_graph: Mapping[str, bool], of_live: Mapping[str, bool]) -> None:
+    """Refuse options that mean nothing the way the recipe is to be run.
+
+    Raises
+    ------
+    ConfigError
+        Naming them.
+    """
+    wrong = [name for name, is_given in (of_live if loop is None else of_graph).items() if is_given]
+    if wrong:
+        way = "with --loop or --once" if loop is None else "without --loop and --once"
+        raise ConfigError(f"expected {', '.join(wrong)} {way} only")
 
 
 @app.command()
@@ -85,7 +139,10 @@ def recipes(as_json: AsJson = False) -> None:
     """
     from quantbus_research.settings import load_recipe, shipped_recipes
 
-    known = {name: load_recipe(source, factors=_factors()) for name, source in shipped_recipes().items()}
+    factors, sets = _factors(), _sets()
+    known = {
+        name: load_recipe(source, factors=factors, sets=sets) for name, source in shipped_recipes().items()
+    }
     if as_json:
         typer.echo(json.dumps({name: recipe.model_dump(mode="json") for name, recipe in known.items()}))
         return
@@ -122,6 +179,12 @@ def _factors() -> Collection[str]:
     return Vocabulary()
 
 
+def _sets() -> Mapping[str, Sequence[str]]:
+    from quantbus_research.factors import factor_sets
+
+    return factor_sets()
+
+
 def chosen_recipe(name: str, overrides: list[str] | None, pairs: str | None) -> "Recipe":
     """Return the recipe that the arguments of a command name."""
     from quantbus_research.settings import find_recipe, load_recipe
@@ -130,7 +193,7 @@ def chosen_recipe(name: str, overrides: list[str] | None, pairs: str | None) -> 
     if pairs is not None:
         names = [pair.strip() for pair in pairs.split(",") if pair.strip()]
         chosen.append(f"market.pairs={json.dumps(names)}")
-    return load_recipe(find_recipe(name), factors=_factors(), overrides=chosen)
+    return load_recipe(find_recipe(name), factors=_factors(), sets=_sets(), overrides=chosen)
 
 
 def parse_moment(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from quantbus_research.settings.graph import GraphFault
 from quantbus_research.settings.nodes import KINDS
 from quantbus_research.settings.recipe import GRAPH_FAULT, Recipe
-from quantbus_research.settings.toml_lines import line_of
+from quantbus_research.settings.toml_lines import line_of, lines_of_keys
 
 __all__ = ["describe_fault"]
 
@@ -33,6 +33,11 @@ def describe_fault(
     tables = _tables(path)
     if path[:1] == ("nodes",) and len(path) > 2 and path[2] in KINDS:
         path = (*path[:2], *path[3:])  # pydantic names the kind between the node and its key
+    stands = {found[1] for found in lines_of_keys(text) if found[:1] == ("nodes",) and len(found) > 1}
+    if fault["type"] == "union_tag_not_found" and path[-1] not in stands and path not in overridden:
+        near = get_close_matches(path[-1], stands, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(stands)) or 'none'}"
+        return [_told(path, f"no node is called {path[-1]!r}; {hint}", None, text, overridden)]
     return [_told(*_explain(fault, path, tables, factors), text, overridden)]
 
 

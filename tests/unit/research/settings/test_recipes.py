@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.factors import catalogue
+from quantbus_research.factors import Vocabulary, catalogue, factor_sets
 from quantbus_research.settings import RecipeSource, find_recipe, load_recipe, shipped_recipes
 
 FACTORS = frozenset(catalogue())
@@ -22,7 +22,7 @@ def line_of(text: str, part: str) -> int:
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_a_shipped_recipe_is_valid(name: str) -> None:
-    recipe = load_recipe(find_recipe(name), factors=FACTORS)
+    recipe = load_recipe(find_recipe(name), factors=Vocabulary(), sets=factor_sets())
     assert recipe.strategy_id == name
 
 
@@ -129,3 +129,191 @@ def test_waiting_for_a_bar_never_takes_half_of_it() -> None:
     assert hourly.max_wait.total_seconds() == 60
     endless = load_recipe(source, factors=FACTORS, overrides=["nodes.publish.max_wait_seconds=9000"])
     assert endless.max_wait.total_seconds() == 24
+
+
+def test_a_set_of_factors_stands_for_what_is_in_it() -> None:
+    text = DEMO.replace('"log_return_5",', '"cta_core",', 1)
+    recipe = load_recipe(RecipeSource("mine.toml", text), factors=FACTORS, sets=factor_sets())
+    assert recipe.factors.names[0] == "log_return_1"
+    assert set(factor_sets()["cta_core"]) < set(recipe.factors.names)
+    assert len(set(recipe.factors.names)) == len(recipe.factors.names)
+
+
+GRAPH = """
+description = "A graph."
+strategy_id = "graph"
+[market]
+venue = "BINANCE"
+pairs = ["BTC/USDT"]
+timeframe = "1h"
+[nodes.bars]
+kind = "data"
+train_bars = 100
+min_train_bars = 10
+[nodes.seen]
+kind = "factors"
+inputs = ["bars"]
+names = ["rsi_14"]
+[nodes.rises]
+kind = "label"
+inputs = ["bars"]
+horizon_bars = 2
+[nodes.model]
+kind = "model"
+inputs = [
+    "seen",
+    "rises",
+]
+retrain_bars = 24
+[nodes.rule]
+kind = "rule"
+inputs = ["model"]
+thresholds = "absolute"
+enter = 0.1
+exit = 0.0
+[nodes.publish]
+kind = "publish"
+inputs = ["rule"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "told"),
+    [
+        (
+            '"seen",',
+            '"sen",',
+            '"sen",',
+            "nodes.model.inputs: no node is called 'sen'; did you mean 'seen'?",
+        ),
+        ('"seen",', '"zzz",', '"zzz",', "there are bars, seen, rises, model, rule, publish"),
+        ('"seen",', '"rises",', None, "expected each input once, found 'rises' twice"),
+        (
+            'inputs = ["model"]',
+            'inputs = ["seen"]',
+            'inputs = ["seen"]',
+            "'rule' takes scores; 'seen' makes factors",
+        ),
+        (
+            'inputs = ["model"]',
+            'inputs = ["model", "bars"]',
+            'inputs = ["model", "bars"]',
+            "'rule' takes scores; 'bars' makes bars",
+        ),
+        (
+            '    "rises",\n',
+            "",
+            "inputs = [\n",
+            "needs an input of type label, found 'seen' (factors); 'rises' makes one",
+        ),
+        (
+            'inputs = ["rule"]',
+            "",
+            "[nodes.publish]",
+            "needs an input of type targets, found none; 'rule' makes one",
+        ),
+        (
+            'kind = "rule"',
+            'kind = "rul"',
+            'kind = "rul"',
+            "there is no kind of node 'rul'; did you mean 'rule'?",
+        ),
+        (
+            'kind = "rule"\n',
+            "",
+            "[nodes.rule]",
+            "the key 'kind' is missing; it is one of data, factors, label",
+        ),
+        (
+            "[nodes.rule]",
+            "[nodes.4rule]",
+            "[nodes.4rule]",
+            "expected a name of letters, digits, '_' and '-', a letter first",
+        ),
+    ],
+)
+def test_a_fault_of_the_graph_is_told_with_its_line(old: str, new: str, place: str | None, told: str) -> None:
+    text = GRAPH.replace(old, new, 1)
+    message = faults(text)
+    assert told in message
+    if place is not None:
+        number = text[: text.index(place)].count("\n") + 1
+        assert f"line {number}: " in message
+
+
+def test_nodes_that_wait_for_each_other_are_told_once() -> None:
+    text = (
+        GRAPH.replace('inputs = ["bars"]\nnames', 'inputs = ["scored"]\nnames')
+        + '[nodes.scored]\nkind = "factors"\ninputs = ["seen"]\nnames = ["rsi_7"]\n'
+    )
+    message = faults(text)
+    assert message.count("'seen' waits for 'scored' waits for 'seen': no node can wait for itself") == 1
+    assert "line 14: nodes.seen.inputs" in message
+    alone = faults(GRAPH.replace('inputs = ["bars"]\nnames', 'inputs = ["seen"]\nnames'))
+    assert "'seen' waits for 'seen': no node can wait for itself" in alone
+
+
+def test_of_some_kinds_there_may_be_only_one() -> None:
+    text = GRAPH + '[nodes.again]\nkind = "publish"\ninputs = ["rule"]\n'
+    line = len(text.splitlines()) - 1
+    assert (
+        f"line {line}: nodes.again.kind: expected one node of kind 'publish', found 'publish' and 'again'"
+        in faults(text)
+    )
+
+
+def test_every_fault_of_a_graph_is_told_at_once() -> None:
+    text = GRAPH.replace('"seen",', '"sen",').replace('inputs = ["rule"]', 'inputs = ["rul"]')
+    assert "has 2 faults; nothing was done" in faults(text)
+
+
+def test_an_override_of_a_node_that_is_not_there_is_told_as_one() -> None:
+    message = faults(GRAPH, ("nodes.modle.rounds=5",))
+    assert "--set nodes.modle.rounds: " in message
+    assert "no node is called 'modle'; did you mean 'model'?" in message
+    assert "--set nodes.model.inputs" in faults(GRAPH, ('nodes.model.inputs=["sen", "rises"]',))
+
+
+def test_a_recipe_of_the_former_form_is_told_how_it_is_written_now() -> None:
+    message = faults(GRAPH.replace("[nodes.rule]", "[policy]"))
+    assert "write [nodes.policy] with kind = 'rule'" in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nodes = 1",
+        "nodes = []",
+        "[[nodes.bars]]\nkind = 'data'",
+        "[nodes]\nbars = 3",
+        "[nodes.bars]\nkind = 7",
+        "[nodes.bars]\nkind = ['data']",
+        "[nodes.bars]\nkind = 'data'\ninputs = 'x'",
+        "[nodes.bars]\nkind = 'data'\ninputs = [1, {a = 2}]",
+        "market = 'x'\n[nodes.'a b']\nkind = 'data'",
+        "\x00",
+        "a = 1\na = 2",
+        "strategy_id = '../../etc'",
+        "[nodes.x.y.z]\nkind = 'data'",
+        "description = 1979-05-27\n[nodes.data]\nkind = 'factors'\nnames = [[[]]]",
+    ],
+)
+def test_whatever_a_file_holds_it_is_refused_in_words(text: str) -> None:
+    assert "mine.toml" in faults(text)
+    if text:
+        assert "mine.toml" in faults(GRAPH + "\n" + text)
+
+
+def test_what_leads_to_what_is_published_is_what_a_worker_reads() -> None:
+    beside = '[nodes.other]\nkind = "factors"\ninputs = ["bars"]\nnames = ["rsi_7"]\n'
+    recipe = load_recipe(RecipeSource("mine.toml", GRAPH + beside), factors=FACTORS)
+    assert recipe.factors.names == ("rsi_14",)
+    both = load_recipe(
+        RecipeSource("mine.toml", GRAPH + beside),
+        factors=FACTORS,
+        overrides=['nodes.model.inputs=["seen", "other", "rises"]'],
+    )
+    assert both.factors.names == ("rsi_14", "rsi_7")
+    assert both.training_hash != recipe.training_hash
+    assert set(recipe.upstream("model").nodes) == {"bars", "seen", "rises", "model"}

@@ -35,7 +35,7 @@ Json = JsonValue
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AS_OF = "as_of"
-"""The fact by which bars say when the newest of them had closed; it becomes ``Context.as_of`` of the nodes after them."""
+"""The fact by which bars say when the newest of them had closed; nodes after them are given it as ``as_of``."""
 PASSED = "passed"
 """The fact by which verdicts say yes or no (bool)."""
 SNAPSHOT = "snapshot_id"

@@ -9,6 +9,7 @@ from quantbus_research.workflows.runs.runner import (
     RunOptions,
     RunReport,
     Surroundings,
+    chosen_nodes,
     run_graph,
 )
 from quantbus_research.workflows.runs.store import ArtefactStore, Stored
@@ -26,6 +27,7 @@ __all__ = [
     "RunReport",
     "Stored",
     "Surroundings",
+    "chosen_nodes",
     "rehearse_graph",
     "run_graph",
 ]

@@ -114,6 +114,7 @@ def _is_ours(name: str) -> bool:
     return name.partition(".")[0] in _ROOTS
 
 
+@lru_cache(maxsize=256)
 def _version(name: str) -> str:
     try:
         return version(name)

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from quantbus_research.registry import code_version
-from quantbus_research.settings import ModelSettings, Recipe
+from quantbus_research.settings import Recipe
 from quantbus_research.workflows.nodes import KINDS, PASSED, SNAPSHOT, NodeKind, Reach
 from quantbus_research.workflows.runs.keys import installed_hash, library_versions
 from quantbus_research.workflows.runs.store import Stored
@@ -93,6 +93,9 @@ class RunManifest(_Frozen):
     """Of the nodes that are done so far."""
     manifest_hash: str | None = None
     """Of the essence; two runs with the same one made the same, bit for bit."""
+    published: Mapping[str, NodeEssence] = {}
+    """Of the nodes that write. What they say depends on what stands on the bus, and on whether it is live; so it is no
+    part of the essence."""
     refused: tuple[str, ...] = ()
     """Nodes that said no."""
     nodes: Mapping[str, Done] = {}
@@ -107,7 +110,8 @@ def meaning_of(recipe: Recipe) -> dict[str, object]:
 
 def seeds_of(recipe: Recipe) -> dict[str, int]:
     """Return the seed of every node that has one."""
-    return {name: node.seed for name, node in recipe.nodes.items() if isinstance(node, ModelSettings)}
+    told = {name: node.meaning().get("seed") for name, node in recipe.nodes.items()}
+    return {name: seed for name, seed in told.items() if isinstance(seed, int)}
 
 
 def essence_of(
@@ -116,38 +120,42 @@ def essence_of(
     stored: Mapping[str, tuple[str, Stored]],
     kinds: Mapping[str, NodeKind] = KINDS,
 ) -> Essence:
-    """Say what nodes (key and artefact by name) have made."""
+    """Say what nodes (key and artefact by name) have made; without those that write."""
     chosen = {name: kinds[recipe.nodes[name].kind] for name in stored}
-    libraries = {library for kind in chosen.values() for library in kind.libraries}
+    kept = {name: kind for name, kind in chosen.items() if kind.reach is not Reach.WRITES}
     inputs = {
         name: str(stored[name][1].facts.get(SNAPSHOT, stored[name][1].sha256))
-        for name, kind in chosen.items()
+        for name, kind in kept.items()
         if kind.reach is Reach.READS
     }
     return Essence(
         recipe=meaning_of(recipe),
         as_of=as_of,
         inputs=inputs,
-        seeds={name: seed for name, seed in seeds_of(recipe).items() if name in stored},
+        seeds={name: seed for name, seed in seeds_of(recipe).items() if name in kept},
         code=code_version(),
-        libraries=library_versions((*libraries, "pyarrow")),
+        libraries=library_versions(
+            ["pyarrow", *(library for kind in kept.values() for library in kind.libraries)]
+        ),
         installed=installed_hash(),
-        nodes={
-            name: NodeEssence(
-                kind=chosen[name].name,
-                key=key,
-                # What became of rows that were published depends on what stood there before.
-                sha256=made.content_sha256 if chosen[name].reach is Reach.WRITES else made.sha256,
-                rows=made.rows,
-                files={
-                    path: digest
-                    for path, digest in made.files.items()
-                    if chosen[name].reach is not Reach.WRITES or "/" in path
-                },
-            )
-            for name, (key, made) in sorted(stored.items())
-        },
+        nodes={name: _of_node(kept[name], *stored[name]) for name in sorted(kept)},
     )
+
+
+def published_of(
+    recipe: Recipe, stored: Mapping[str, tuple[str, Stored]], kinds: Mapping[str, NodeKind]
+) -> dict[str, NodeEssence]:
+    """Say what the nodes that write have written: tables and texts, not what became of them."""
+    chosen = {name: kinds[recipe.nodes[name].kind] for name in stored}
+    return {
+        name: _of_node(kind, stored[name][0], stored[name][1].without_facts)
+        for name, kind in chosen.items()
+        if kind.reach is Reach.WRITES
+    }
+
+
+def _of_node(kind: NodeKind, key: str, made: Stored) -> NodeEssence:
+    return NodeEssence(kind=kind.name, key=key, sha256=made.sha256, rows=made.rows, files=made.files)
 
 
 def refused_by(stored: Mapping[str, tuple[str, Stored]]) -> tuple[str, ...]:

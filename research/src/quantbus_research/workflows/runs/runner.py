@@ -22,6 +22,7 @@ from quantbus_research.workflows.runs.manifest import (
     Outcome,
     RunManifest,
     essence_of,
+    published_of,
     refused_by,
 )
 from quantbus_research.workflows.runs.store import ArtefactStore, Stored, identity_of
@@ -249,7 +250,7 @@ class _Run:
             artefact = made_by(self._task(name), self._store)
             stored = identity_of(artefact)
             self._written[name] = artefact
-            key = key_of_what_was_read(self._kind(name), stored.content_sha256)
+            key = key_of_what_was_read(self._kind(name), stored.without_facts.sha256)
             self._settle(Made(name, key, stored, seconds()))
 
     def _task(self, name: str) -> Task:
@@ -301,6 +302,7 @@ class _Run:
             "nodes": dict(self._done),
             "essence": essence,
             "manifest_hash": essence.sha256,
+            "published": published_of(self._recipe, self._made, self._where.kinds),
             **changes,
         }
         self._manifest = self._manifest.model_copy(update=told)

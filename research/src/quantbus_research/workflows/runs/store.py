@@ -51,16 +51,14 @@ class Stored(BaseModel):
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of all of it."""
-        return self._digest(self.files)
-
-    @cached_property
-    def content_sha256(self) -> str:
-        """SHA-256 of tables and texts alone, without the facts."""
-        return self._digest({name: digest for name, digest in self.files.items() if name != _FACTS})
-
-    def _digest(self, files: Mapping[str, str]) -> str:
-        told = json.dumps([self.type, dict(sorted(files.items()))], separators=(",", ":"))
+        told = json.dumps([self.type, dict(sorted(self.files.items()))], separators=(",", ":"))
         return hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def without_facts(self) -> "Stored":
+        """The same with tables and texts alone."""
+        files = {name: digest for name, digest in self.files.items() if name != _FACTS}
+        return Stored(type=self.type, rows=self.rows, files=files, facts={})
 
 
 @dataclass(frozen=True, slots=True)
