@@ -13,7 +13,7 @@ from quantbus_research.backtests import exchanged, top_k
 from quantbus_research.publish.decisions import Verdict, View
 from quantbus_research.settings.nodes import SelectionSettings
 
-__all__ = ["choose", "read_weight"]
+__all__ = ["choose", "is_due", "last_turn", "read_weight"]
 
 _WINDOWS_BARS = (200, 5_000, 2_000_000)
 
@@ -24,10 +24,9 @@ def choose(
     settings: SelectionSettings,
     *,
     symbols: Mapping[str, str],
-    timeframe: Timeframe,
-    bar: datetime,
+    is_due: bool,
 ) -> tuple[Verdict, ...]:
-    """Return what is to be held of each pair; between two turns nothing is said.
+    """Return what is to be held of each pair; where no choice is due nothing is said.
 
     A pair without a score stays as it is, and takes its place among those that are held: what is not known is no
     reason to sell.
@@ -39,7 +38,7 @@ def choose(
     symbols
         By pair; equal scores go by symbol, as in a backtest.
     """
-    if not _is_turn(timeframe, bar, settings.every_bars):
+    if not is_due:
         return tuple(Verdict(view, None, f"chosen every {settings.every_bars} bars only") for view in views)
     known = {view.pair: view.score for view in views if view.score is not None}
     stuck = {view.pair: held[view.pair] for view in views if view.pair in held and view.pair not in known}
@@ -67,8 +66,32 @@ def read_weight(
     return 0.0
 
 
-def _is_turn(timeframe: Timeframe, bar: datetime, every: int) -> bool:
-    return int(bar.timestamp()) // timeframe.seconds % every == 0
+def is_due(
+    history: SignalReader,
+    strategy_id: str,
+    pairs: Sequence[str],
+    timeframe: Timeframe,
+    bar: datetime,
+    *,
+    every: int,
+    origin: Origin,
+) -> bool:
+    """Tell whether a choice is due at ``bar``: at each turn, and later where at the last one nothing was chosen.
+
+    So a turn that fell into a downtime is made up for, by the scores of the bar that is there then.
+    """
+    turn = last_turn(timeframe, bar, every)
+    origins = {"live", origin}
+    return not any(
+        row.signal.weight and row.signal.origin in origins
+        for pair in pairs
+        for row in history.range(strategy_id, timeframe, pair, turn, bar)
+    )
+
+
+def last_turn(timeframe: Timeframe, bar: datetime, every: int) -> datetime:
+    """Return the newest bar, up to ``bar``, whose number since 1970 is a multiple of ``every``."""
+    return bar - int(bar.timestamp()) // timeframe.seconds % every * timeframe.delta
 
 
 def _targets(

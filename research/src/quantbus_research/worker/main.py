@@ -60,7 +60,9 @@ def run_worker(
     stop = threading.Event()
     making = _Making(connection, settings.home, WorkerMetrics(registry), stop)
     loop = making.loop(making.session(recipe), max_bars=max_bars, retrain=retrain)
-    beside = shadow or recipe.publish.shadow
+    beside = shadow if recipe.publish.shadow is None else recipe.publish.shadow
+    if shadow and recipe.publish.shadow:  # the recipe's name for it stands
+        beside = recipe.publish.shadow.model_copy(update={"stage": shadow.stage})
     second = None if beside is None else making.shadow(making.session(recipe, beside))
     if metrics_port:
         serve_metrics(registry, metrics_port, host=load_settings(WorkerSettings).metrics_host)

@@ -19,6 +19,7 @@ from quantbus_research.publish import (
     decide,
     declaration_of,
     hold_back,
+    is_due,
     read_position,
     read_weight,
     standing_live,
@@ -166,8 +167,15 @@ def _judge(session: Session, views: Sequence[View], bar: datetime, origin: Origi
         {pair: weight for pair, weight in weights.items() if weight},
         selection,
         symbols={item.pair: item.symbol for item in recipe.market.instruments},
-        timeframe=timeframe,
-        bar=bar,
+        is_due=is_due(
+            history,
+            strategy_id,
+            recipe.market.pairs,
+            timeframe,
+            bar,
+            every=selection.every_bars,
+            origin=origin,
+        ),
     )
 
 

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantbus_contracts.schema import Origin
+from quantbus_contracts.testing import FakeSignalStore, make_signal
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.backtests import top_k, top_k_drop_n
-from quantbus_research.publish import View, choose
+from quantbus_research.publish import View, choose, is_due
 from quantbus_research.settings.nodes import SelectionSettings
 
 HOUR = Timeframe.parse("1h")
@@ -27,9 +29,10 @@ def said(
     scores: dict[str, float | None],
     held: dict[str, float],
     settings: SelectionSettings,
-    bar: datetime = START,
+    *,
+    is_due: bool = True,
 ) -> dict[str, float | None]:
-    verdicts = choose(views(scores), held, settings, symbols=SYMBOLS, timeframe=HOUR, bar=bar)
+    verdicts = choose(views(scores), held, settings, symbols=SYMBOLS, is_due=is_due)
     return {verdict.view.pair: verdict.weight for verdict in verdicts}
 
 
@@ -52,7 +55,7 @@ def test_bar_by_bar_it_holds_what_a_backtest_holds(settings: SelectionSettings) 
     bars = [START + number * HOUR.delta for number in range(40)]
     made = np.random.default_rng(5).integers(-3, 4, (len(bars), len(PAIRS))) / 4.0
     table = pd.DataFrame(made, index=pd.DatetimeIndex(bars), columns=list(SYMBOLS.values()))
-    scores = table.stack().swaplevel().sort_index()
+    scores = pd.Series(table.stack()).swaplevel().sort_index()
     past = (
         top_k(scores, settings.hold, short=settings.short)
         if settings.drop is None
@@ -60,17 +63,43 @@ def test_bar_by_bar_it_holds_what_a_backtest_holds(settings: SelectionSettings) 
     )
     held: dict[str, float] = {}
     for bar in bars:
-        now: dict[str, float | None] = {pair: float(table.loc[bar, SYMBOLS[pair]]) for pair in PAIRS}
-        held = moved(held, said(now, held, settings, bar))
-        expected = {pair: past.loc[bar, SYMBOLS[pair]] for pair in PAIRS}
-        assert held == pytest.approx({pair: weight for pair, weight in expected.items() if weight})
+        number = bars.index(bar)
+        now: dict[str, float | None] = dict(zip(PAIRS, made[number].tolist(), strict=True))
+        held = moved(held, said(now, held, settings))
+        wanted = dict(zip(PAIRS, past[list(SYMBOLS.values())].to_numpy()[number].tolist(), strict=True))
+        assert held == pytest.approx({pair: weight for pair, weight in wanted.items() if weight != 0.0})
 
 
-def test_between_two_turns_nothing_is_said() -> None:
-    daily = SelectionSettings(hold=1, every_bars=24)
+def test_where_no_choice_is_due_nothing_is_said() -> None:
     scores: dict[str, float | None] = {"A/USDT": 0.1, "B/USDT": 0.9}
-    assert said(scores, {}, daily, START) == {"A/USDT": None, "B/USDT": 1.0}
-    assert said(scores, {}, daily, START + timedelta(hours=1)) == {"A/USDT": None, "B/USDT": None}
+    assert said(scores, {}, SelectionSettings(hold=1)) == {"A/USDT": None, "B/USDT": 1.0}
+    told = said(scores, {}, SelectionSettings(hold=1), is_due=False)
+    assert told == {"A/USDT": None, "B/USDT": None}
+
+
+def test_a_turn_that_was_missed_is_made_up_for() -> None:
+    history = FakeSignalStore()
+
+    def say(hour: int, weight: float, origin: Origin = "live") -> None:
+        moment = START + timedelta(hours=hour)
+        row = make_signal(
+            pair="BTC/USDT", ts=moment, timeframe="1h", action=None, score=None, weight=weight, origin=origin
+        )
+        history.publish([row])
+
+    def due(hour: int, origin: Origin = "live") -> bool:
+        bar = START + timedelta(hours=hour)
+        return is_due(history, make_signal().strategy_id, ["BTC/USDT"], HOUR, bar, every=24, origin=origin)
+
+    say(0, 0.5)
+    assert [due(hour) for hour in (0, 1, 23, 24, 25)] == [True, False, False, True, True]
+    say(24, 0.0)
+    assert due(25), "only exits were said at the turn"
+    say(25, 0.5, "backfill")
+    assert due(26), "what was said afterwards never traded"
+    assert not due(26, "backfill")
+    say(26, 0.5)
+    assert not due(27)
 
 
 def test_a_held_pair_without_a_score_stays_and_keeps_its_place() -> None:
