@@ -28,6 +28,8 @@ class Outcome:
     at: datetime
     findings: tuple[Finding, ...] = ()
     error: str | None = None
+    note: str = ""
+    """What the check says of itself besides."""
 
 
 class Board:
@@ -116,7 +118,7 @@ class Board:
         )
         checks = tuple(self._check_status(name) for name in self._checks)
         return Status(
-            ok=self.ready and not findings and all(check.outcome == "fine" for check in checks),
+            ok=self.ready and all(check.outcome == "fine" for check in checks),
             ready=self.ready,
             at=now,
             bus_up=self.bus_up,
@@ -135,4 +137,7 @@ class Board:
             return CheckStatus(name=name, outcome="not_run")
         if outcome.error is not None:
             return CheckStatus(name=name, outcome="unknown", checked_at=outcome.at, error=outcome.error)
-        return CheckStatus(name=name, outcome="found" if outcome.findings else "fine", checked_at=outcome.at)
+        found = any(not finding.acknowledged for finding in outcome.findings)
+        return CheckStatus(
+            name=name, outcome="found" if found else "fine", checked_at=outcome.at, note=outcome.note or None
+        )

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from quantbus_services.monitor.findings_cli import ack, findings
+
 if TYPE_CHECKING:
     from quantbus_services.monitor.status import Status
 
@@ -17,6 +19,8 @@ app = typer.Typer(
     help="Know what is wrong: stale bars, silent strategies, unseen signals, unexplained trades.",
     no_args_is_help=True,
 )
+app.command()(findings)
+app.command()(ack)
 
 
 @app.command()
@@ -109,7 +113,7 @@ def _print(status: "Status") -> None:
     for item in status.checks:
         own = [finding for finding in status.findings if finding.check == item.name]
         if not own:
-            table.add_row(item.name, item.outcome, escape(item.error or ""), "")
+            table.add_row(item.name, item.outcome, escape(item.error or item.note or ""), "")
         for finding in own:
             table.add_row(item.name, finding.severity, escape(finding.message), escape(finding.action))
     console.print(table)

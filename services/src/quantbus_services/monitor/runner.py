@@ -11,7 +11,7 @@ from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import BusUnavailable, QuantbusError
 from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.bot_readings import BotReadings
-from quantbus_services.monitor.checks import Check, Limits
+from quantbus_services.monitor.checks import Check, Limits, Noting
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.metrics import MOST_FINDINGS, LoopMetrics, remove, set_all
 from quantbus_services.monitor.readings import Readings
@@ -44,7 +44,9 @@ async def run_checks(checks: Sequence[Check], now: datetime) -> list[Outcome]:
     outcomes = []
     for check in checks:
         try:
-            outcomes.append(Outcome(check.name, now, tuple(sorted(await check.check(now)))))
+            found = tuple(sorted(await check.check(now)))
+            note = check.note if isinstance(check, Noting) else ""
+            outcomes.append(Outcome(check.name, now, found, note=note))
         except BusUnavailable:
             raise
         except QuantbusError as error:

@@ -39,6 +39,8 @@ class FindingStatus(_Part):
     strategy_id: str = ""
     pair: str = ""
     since: datetime
+    acknowledged: bool = False
+    """Whether a person has taken it on: it stands, and is no longer a reason to be called."""
 
     @classmethod
     def of(cls, check: str, finding: Finding, since: datetime) -> "FindingStatus":
@@ -53,6 +55,7 @@ class FindingStatus(_Part):
             strategy_id=finding.strategy_id,
             pair=finding.pair,
             since=since,
+            acknowledged=finding.acknowledged,
         )
 
 
@@ -65,6 +68,8 @@ class CheckStatus(_Part):
     checked_at: datetime | None = None
     error: str | None = None
     """Why it is unknown."""
+    note: str | None = None
+    """What the check says of itself besides, such as which sides were compared."""
 
 
 class StrategyStatus(_Part):
@@ -96,7 +101,10 @@ class ConsumerStatus(_Part):
 
 
 class Status(_Part):
-    """Everything at once. ``ok`` means: the bus answers, every check knows its answer, and none found anything."""
+    """Everything at once.
+
+    ``ok`` means: the bus answers, every check knows its answer, and what they found is acknowledged.
+    """
 
     ok: bool
     ready: bool

@@ -1,6 +1,6 @@
 """Everything that is checked: `CHECKS` is the whole list."""
 
-from quantbus_services.monitor.checks.base import Check, Limits, Sources
+from quantbus_services.monitor.checks.base import Check, Limits, Noting, Sources
 from quantbus_services.monitor.checks.data import CandleGap, CandleStale, ExchangeLimited
 from quantbus_services.monitor.checks.orders import (
     BalanceLow,
@@ -29,7 +29,7 @@ from quantbus_services.monitor.checks.signals import (
     WhitelistExposure,
 )
 
-__all__ = ["CHECKS", "Check", "Limits", "Sources"]
+__all__ = ["CHECKS", "Check", "Limits", "Noting", "Sources"]
 
 CHECKS: tuple[type[Check], ...] = (
     BusDown,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.freqtrade_api import Bot
@@ -11,7 +11,7 @@ from quantbus_services.monitor.freqtrade_figures import FigureSource
 from quantbus_services.monitor.reconciliation.reconcile import Patience
 from quantbus_services.monitor.view import BusView
 
-__all__ = ["BOT", "BUS", "BUS_AND_BOT", "NOTHING", "Check", "Limits", "Needs", "Sources"]
+__all__ = ["BOT", "BUS", "BUS_AND_BOT", "NOTHING", "Check", "Limits", "Needs", "Noting", "Sources"]
 
 Needs = frozenset[Literal["bus", "bot"]]
 """Without what a check cannot know its answer."""
@@ -112,4 +112,14 @@ class Check(Protocol):
         QuantbusError
             If it cannot be known.
         """
+        ...
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A check that says something of itself besides what it finds."""
+
+    @property
+    def note(self) -> str:
+        """How the last look was made."""
         ...

@@ -38,8 +38,8 @@ class PositionMismatch:
         self._sources = sources
         self._closed: set[int] = set()
         self._gatherer: Gatherer | None = None
-        self.newest: Reconciled | None = None
-        """What came of the last look; None while it is not known."""
+        self.note = ""
+        """Which sides were compared."""
         if sources.bot is not None:
             self._gatherer = Gatherer(
                 sources.bot,
@@ -61,7 +61,7 @@ class PositionMismatch:
         ConfigError
             If several consumers write into the ledger and none is named as this bot.
         """
-        self.newest = None
+        self.note = ""
         if self._gatherer is None:
             return []
         sides = await self._gatherer.sides(now)
@@ -69,7 +69,7 @@ class PositionMismatch:
         found = reconcile(sides, now, patience)
         vanished = await self._vanished(sides, now - patience.settle)
         standing = await self._sources.view.open_findings()
-        self.newest = found
+        self.note = _sides(found, sides)
         seen = [
             self._finding(sides.consumer_id, one, standing, now) for one in (*found.mismatches, *vanished)
         ]
@@ -153,3 +153,18 @@ class PositionMismatch:
                 )
             )
         return found
+
+
+def _sides(found: Reconciled, sides: Sides) -> str:
+    """Say which sides were compared, and why there were only two."""
+    name = sides.account_name
+    told = {
+        "dry_run": "two sides, signals and bot: it is a dry run, there is no account",
+        "not_named": "two sides, signals and bot: nobody reads the bot's account "
+        "(QUANTBUS_MONITOR_FREQTRADE_ACCOUNT names it)",
+        "unknown": f"two sides, signals and bot: account {name} is unknown",
+        "partly": f"three sides, signals, bot and account {name}, of which a part is unknown",
+        "known": f"three sides, signals, bot and account {name}",
+    }[found.account]
+    moving = f"; not judged yet: {', '.join(sorted(found.moving))}" if found.moving else ""
+    return told + moving
