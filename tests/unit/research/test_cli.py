@@ -24,6 +24,7 @@ def test_help_shows_an_example_for_every_command() -> None:
         "models",
         "predict",
         "backtest",
+        "why",
     ):
         shown = runner.invoke(app, [command, "--help"])
         assert shown.exit_code == 0

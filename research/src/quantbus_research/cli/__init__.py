@@ -2,7 +2,7 @@
 
 import typer
 
-from quantbus_research.cli import audit, backtest, convert, models, recipes
+from quantbus_research.cli import audit, backtest, convert, models, recipes, why
 
 __all__ = ["app"]
 
@@ -11,5 +11,5 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for _part in (recipes, models, convert, audit, backtest):
+for _part in (recipes, models, convert, audit, backtest, why):
     app.add_typer(_part.app)

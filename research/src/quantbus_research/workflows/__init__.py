@@ -40,11 +40,13 @@ from quantbus_research.workflows.train import (
     training_end,
 )
 from quantbus_research.workflows.waiting import Pause, newest_bar, wait_for_bar
+from quantbus_research.workflows.why import FactorPart, Why, why
 
 __all__ = [
     "AuditFiles",
     "BarSource",
     "BusClock",
+    "FactorPart",
     "Inference",
     "LastWord",
     "NoModel",
@@ -60,6 +62,7 @@ __all__ = [
     "Speaker",
     "Terms",
     "Trained",
+    "Why",
     "backtest_positions",
     "backtest_signals",
     "chosen_factors",
@@ -93,4 +96,5 @@ __all__ = [
     "training_end",
     "wait_for_bar",
     "warmed_panel",
+    "why",
 ]
