@@ -8,6 +8,7 @@ when they are imported, since files for ``qrun`` name their classes; the rest im
 from quantbus_research.engine.bins import BinsManifest, BinStore, PeriodOfBins, export_bins
 from quantbus_research.engine.frequency import frequency_of, timeframe_of
 from quantbus_research.engine.opening import open_qlib
+from quantbus_research.engine.rolling import Rolled, rolled, rolling_segments
 from quantbus_research.engine.task import (
     LIGHTGBM,
     LINEAR,
@@ -29,12 +30,15 @@ __all__ = [
     "Cause",
     "PeriodOfBins",
     "QlibTask",
+    "Rolled",
     "Segments",
     "TaskResult",
     "export_bins",
     "frequency_of",
     "open_qlib",
     "portfolio_figures",
+    "rolled",
+    "rolling_segments",
     "run_task",
     "timeframe_of",
     "why_nothing_traded",

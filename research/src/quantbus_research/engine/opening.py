@@ -1,7 +1,7 @@
 """The only place that starts Qlib: over a store of ours, with a recorder that today's MLflow accepts."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from quantbus_research.engine.bins import BinStore
 from quantbus_research.engine.region import CRYPTO, teach_qlib_crypto
 from quantbus_research.settings.extras import load
 
-__all__ = ["open_qlib", "recording"]
+__all__ = ["open_qlib", "open_without_data", "recording"]
 
 _PURPOSE = "the Qlib engine"
 
@@ -25,14 +25,29 @@ def open_qlib(store: BinStore, tracking: Path, *, experiment: str = "quantbus") 
     ConfigError
         If the extra ``qlib`` is not installed.
     """
+    root = str(store.folder)
+    _open(dict.fromkeys(store.manifest.frequencies, root), tracking, experiment)
+
+
+def open_without_data(tracking: Path, *, experiment: str = "quantbus") -> None:
+    """Start Qlib, in this process, for tables that are in memory; what it records goes to ``tracking``.
+
+    Raises
+    ------
+    ConfigError
+        If the extra ``qlib`` is not installed.
+    """
+    _open({"day": str(tracking.resolve())}, tracking, experiment)
+
+
+def _open(providers: Mapping[str, str], tracking: Path, experiment: str) -> None:
     qlib = load("qlib", extra="qlib", purpose=_PURPOSE)
     load("mlflow", extra="qlib", purpose=_PURPOSE)
     teach_qlib_crypto()
     tracking = tracking.resolve()
     tracking.mkdir(parents=True, exist_ok=True)
-    root = str(store.folder)
     qlib.init(
-        provider_uri=dict.fromkeys(store.manifest.frequencies, root),
+        provider_uri=dict(providers),
         region=CRYPTO,
         kernels=1,
         logging_level=logging.WARNING,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from quantbus_contracts.errors import ConfigError
 
-__all__ = ["Scale", "blended"]
+__all__ = ["Scale", "blended", "places_of"]
 
 Scale = Literal["clip", "tanh", "rank"]
 
@@ -38,11 +38,12 @@ def blended(features: pd.DataFrame, weights: Mapping[str, float], *, scale: Scal
         total += weight / whole * features[name].to_numpy(np.float64)
     mean = pd.Series(total, index=features.index, name="score")
     if scale == "rank":
-        return _places(mean)
+        return places_of(mean)
     return mean.clip(-1.0, 1.0) if scale == "clip" else pd.Series(np.tanh(mean), name="score")
 
 
-def _places(values: pd.Series) -> pd.Series:
+def places_of(values: pd.Series) -> pd.Series:
+    """Return the place of each value among those of its bar, -1 lowest to 1 highest; 0 where it is the only one."""
     bars = values.groupby(level=1, sort=False)
     others = bars.transform("count") - 1.0
     below = bars.rank(method="average") - 1.0

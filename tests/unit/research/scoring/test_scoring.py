@@ -63,11 +63,11 @@ def test_a_blend_of_factors_on_another_scale_is_held_to_what_a_signal_may_say() 
 def test_a_rank_is_the_place_among_the_symbols_of_the_same_bar() -> None:
     index = pd.MultiIndex.from_product([["A", "B", "C"], [1, 2]], names=["symbol", "datetime"])
     seen = pd.DataFrame({"a": [5.0, NAN, 7.0, 1.0, 6.0, NAN]}, index=index)
-    scores = blended(seen, {"a": 1.0}, scale="rank").unstack(0)
-    assert scores.loc[1].tolist() == [-1.0, 1.0, 0.0]
-    assert scores.loc[2, "B"] == 0.0, "nobody to be compared with"
-    assert scores.loc[2, ["A", "C"]].isna().all()
-    assert blended(seen, {"a": -1.0}, scale="rank").unstack(0).loc[1].tolist() == [1.0, -1.0, 0.0]
+    scores = blended(seen, {"a": 1.0}, scale="rank")
+    assert scores.iloc[[0, 2, 4]].tolist() == [-1.0, 1.0, 0.0]
+    assert scores.iloc[3] == 0.0, "nobody to be compared with"
+    assert scores.iloc[[1, 5]].isna().all()
+    assert blended(seen, {"a": -1.0}, scale="rank").iloc[[0, 2, 4]].tolist() == [1.0, -1.0, 0.0]
 
 
 def test_a_tangent_bends_what_a_clip_would_cut_off() -> None:

@@ -12,6 +12,7 @@ from quantbus_research.settings.nodes.gates import GateSettings
 from quantbus_research.settings.nodes.label import LabelSettings
 from quantbus_research.settings.nodes.model import ModelSettings
 from quantbus_research.settings.nodes.publish import PublishSettings, ShadowSettings
+from quantbus_research.settings.nodes.qlib import QlibSettings
 from quantbus_research.settings.nodes.report import ReportSettings
 from quantbus_research.settings.nodes.rule import PolicySettings
 from quantbus_research.settings.nodes.score import ScoreSettings, VoteSettings
@@ -32,6 +33,7 @@ __all__ = [
     "PolicySettings",
     "Port",
     "PublishSettings",
+    "QlibSettings",
     "ReportSettings",
     "ScoreSettings",
     "SelectionSettings",
@@ -44,6 +46,7 @@ AnyNode = Annotated[
     | FactorSettings
     | LabelSettings
     | ModelSettings
+    | QlibSettings
     | ScoreSettings
     | PolicySettings
     | SelectionSettings
@@ -60,6 +63,7 @@ KINDS: dict[str, type[NodeSettings]] = {
         FactorSettings,
         LabelSettings,
         ModelSettings,
+        QlibSettings,
         ScoreSettings,
         PolicySettings,
         SelectionSettings,

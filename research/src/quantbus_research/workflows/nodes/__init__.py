@@ -21,6 +21,7 @@ from quantbus_research.workflows.nodes.gates import GATES_KIND
 from quantbus_research.workflows.nodes.label import LABEL
 from quantbus_research.workflows.nodes.model import MODEL
 from quantbus_research.workflows.nodes.publish import PUBLISH
+from quantbus_research.workflows.nodes.qlib import QLIB
 from quantbus_research.workflows.nodes.report import REPORT
 from quantbus_research.workflows.nodes.rule import RULE
 from quantbus_research.workflows.nodes.score import SCORE
@@ -44,6 +45,7 @@ _ALL: tuple[NodeKind, ...] = (
     FACTORS,
     LABEL,
     MODEL,
+    QLIB,
     SCORE,
     RULE,
     SELECTION,

@@ -152,13 +152,15 @@ def _run_of(
     signals: Sequence[Signal], targets: pd.DataFrame, session: Session, said: Said, bar: datetime
 ) -> PublishRun:
     there = targets.index.get_level_values(1) == pd.Timestamp(bar)
+    known = targets[there & targets["score"].notna().to_numpy()].index.get_level_values(0)
+    own = [signal for signal in signals if signal.ts == bar]
     return PublishRun(
         strategy_id=said.strategy_id,
         timeframe=session.recipe.market.timeframe,
         ts=bar,
         evaluated_at=said.now,
-        pairs_evaluated=int((there & targets["score"].notna()).sum()),
-        signals=sum(signal.ts == bar for signal in signals),
+        pairs_evaluated=len({*known, *(signal.symbol for signal in own)}),
+        signals=len(own),
     )
 
 
