@@ -22,7 +22,7 @@ __all__ = ["AlertmanagerSettings", "configuration", "write_configuration"]
 _SUBJECT = "[{{ .Status | toUpper }}] {{ .GroupLabels.alertname }} ({{ len .Alerts }})"
 _TEXT = """\
 {{ range .Alerts }}[{{ .Status | toUpper }}] {{ .Labels.alertname }}: {{ .Annotations.summary }}
-{{ range .Labels.Remove (stringSlice "alertname" "severity" "job" "instance" "depends_on" "check") \
+{{ range (.Labels.Remove (stringSlice "alertname" "severity" "job" "instance" "depends_on" "check"))\
 .SortedPairs }}{{ if .Value }}{{ .Name }} {{ .Value }}, {{ end }}{{ end }}\
 since {{ .StartsAt.UTC.Format "2006-01-02 15:04:05" }} UTC
 {{ if eq .Status "firing" }}what: {{ .Annotations.description }}
