@@ -1,8 +1,10 @@
 """The only place that starts Qlib: over a store of ours, with a recorder that today's MLflow accepts."""
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from quantbus_research.engine.bins import BinStore
@@ -66,3 +68,38 @@ def recording(experiment: str, name: str) -> Iterator[object]:
 
     with R.start(experiment_name=experiment, recorder_name=name):
         yield R.get_recorder()
+
+
+class _Deaf:
+    """Takes what models tell Qlib's recorder, and keeps nothing of it."""
+
+    def log_metrics(self, step: int | None = None, **metrics: float) -> None:
+        """Hear figures of one round of learning."""
+
+    def log_params(self, **parameters: object) -> None:
+        """Hear what a model was made with."""
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Let models learn inside without a recorder: the one of Qlib writes every figure of every round to a database.
+
+    What Qlib and its models print or warn of goes nowhere: a command's output is for what was asked of it.
+
+    Raises
+    ------
+    ConfigError
+        If the extra ``qlib`` is not installed.
+    """
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        load("qlib", extra="qlib", purpose=_PURPOSE)
+        load("mlflow", extra="qlib", purpose=_PURPOSE)
+        from qlib.workflow import R
+
+        former = R._provider
+        R._provider = _Deaf()
+        try:
+            yield
+        finally:
+            R._provider = former

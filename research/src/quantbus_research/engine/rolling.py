@@ -5,7 +5,6 @@ Training, validation and the stretch that is spoken about are kept apart by the 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.engine.opening import open_without_data, recording
+from quantbus_research.engine.opening import unrecorded
 from quantbus_research.engine.task import Segments
 
 __all__ = ["Rolled", "rolled", "rolling_segments"]
@@ -88,7 +87,6 @@ def rolled(
     model: Mapping[str, Any],
     timeframe: Timeframe,
     horizon_bars: int,
-    tracking: Path,
 ) -> Rolled:
     """Fit Qlib's ``model`` (by class path) on each stretch's past, and take what it says of the stretch.
 
@@ -96,8 +94,6 @@ def rolled(
     ----------
     features, label
         By (symbol, datetime = bar open time, UTC); the label NaN where it is not known.
-    tracking
-        An empty folder for Qlib's records.
 
     Raises
     ------
@@ -106,14 +102,14 @@ def rolled(
     """
     for one in segments:
         one.require_apart(timeframe, horizon_bars)
-    open_without_data(tracking)
-    handler = _handler(features, label)
     parts, newest = [], None
-    for one in segments:
-        said, fitted = _speak(handler, one, model)
-        parts.append(said)
-        booster = getattr(fitted, "model", None)
-        newest = None if booster is None else _text_of(booster)
+    with unrecorded():
+        handler = _handler(features, label)
+        for one in segments:
+            said, fitted = _speak(handler, one, model)
+            parts.append(said)
+            booster = getattr(fitted, "model", None)
+            newest = None if booster is None else _text_of(booster)
     scores = pd.concat(parts)
     opened = pd.DatetimeIndex(scores.index.get_level_values(0)).tz_localize("UTC").as_unit("ms")
     index = pd.MultiIndex.from_arrays(
@@ -162,9 +158,8 @@ def _speak(handler: Any, segments: Segments, model: Mapping[str, Any]) -> tuple[
     except (ImportError, AttributeError, TypeError) as error:
         told = f"{model['module_path']}.{model['class']}"
         raise ConfigError(f"expected a model of Qlib's, found {told!r}: {error}") from None
-    with recording("quantbus", f"from {segments.test[0]:%Y-%m-%d %H:%M}"):
-        fitted.fit(dataset)
-        said = fitted.predict(dataset, segment="test")
+    fitted.fit(dataset)
+    said = fitted.predict(dataset, segment="test")
     return said if isinstance(said, pd.Series) else said.iloc[:, 0], fitted
 
 

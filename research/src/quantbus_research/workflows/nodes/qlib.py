@@ -1,9 +1,7 @@
 """The kind ``qlib``: scores of a model of Qlib's, each stretch by one that had not seen it."""
 
-import tempfile
 from collections.abc import Mapping
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,8 +35,7 @@ def run(inputs: Inputs, settings: QlibSettings, context: Context) -> Artefact:
         test_bars=settings.retrain_bars,
         horizon_bars=horizon,
     )
-    with tempfile.TemporaryDirectory(prefix="quantbus-qlib-") as folder:
-        found = rolled(features, earned, segments, _model(settings), timeframe, horizon, Path(folder))
+    found = rolled(features, earned, segments, _model(settings), timeframe, horizon)
     stretches = _stretches(found.scores, earned, segments)
     facts: dict[str, Json] = {**handed_on(inputs.artefacts), "stretches": len(segments)}
     overall = rank_correlation(*_both(found.scores, earned))
