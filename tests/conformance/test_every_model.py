@@ -58,7 +58,7 @@ def test_it_learns_what_is_there_and_says_it_as_a_probability(kind: str) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_give_the_same_bits_with_any_number_of_threads(kind: str) -> None:
     one, two = fitted(kind), fitted(kind, threads=2)
-    assert one.to_text() == fitted(kind).to_text()
+    assert one.to_text() == fitted(kind).to_text() == two.to_text()
     assert (one.predict(rows()[0]) == two.predict(rows()[0])).all()
 
 

@@ -1,5 +1,6 @@
 """Gradient-boosted trees: LightGBM's binary classifier, held to one result for one input."""
 
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Self
@@ -14,6 +15,8 @@ from quantbus_research.models._base import require_both_outcomes
 from quantbus_research.settings import ModelSettings
 
 __all__ = ["LightGBMClassifier"]
+
+_THREADS = re.compile(r"^\[num_threads: \d+\]$", re.MULTILINE)
 
 
 class LightGBMClassifier:
@@ -74,8 +77,8 @@ class LightGBMClassifier:
         return np.asarray(self._booster.predict(values, pred_contrib=True, num_threads=1), dtype=np.float64)
 
     def to_text(self) -> str:
-        """Return LightGBM's text format."""
-        return str(self._booster.model_to_string())
+        """Return LightGBM's text format, without the number of threads: it says nothing about the model."""
+        return _THREADS.sub("[num_threads: 0]", str(self._booster.model_to_string()))
 
     def describe(self) -> Mapping[str, str | int | float]:
         """Return the family, its version and size."""

@@ -32,6 +32,8 @@ __all__ = ["AS_OF", "PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json
 
 Json = JsonValue
 """Numbers, strings, truth values, None, and lists and dicts of them."""
+IDLE_SECONDS = 30
+"""Processes that help a run end after so long without work, and within a minute of a run that was killed."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AS_OF = "as_of"
@@ -153,7 +155,9 @@ class Context:
         jobs = min(self.jobs, len(chosen))
         if jobs <= 1:
             return [work(item) for item in chosen]
-        return list(Parallel(n_jobs=jobs)(delayed(work)(item) for item in chosen))
+        return list(
+            Parallel(n_jobs=jobs, idle_worker_timeout=IDLE_SECONDS)(delayed(work)(item) for item in chosen)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from quantbus_contracts.errors import ConfigError
 from quantbus_research.settings import Recipe, ancestors, levels
 from quantbus_research.settings.nodes import ArtefactType
 from quantbus_research.workflows.nodes import AS_OF, KINDS, Artefact, Context, Json, NodeKind, Reach
+from quantbus_research.workflows.nodes._base import IDLE_SECONDS
 from quantbus_research.workflows.runs.folder import RunFolder, cut_off_run, meaning_hash, open_run
 from quantbus_research.workflows.runs.keys import key_of_what_was_read, node_key
 from quantbus_research.workflows.runs.manifest import (
@@ -240,7 +241,7 @@ class _Run:
         # Each of several nodes at a time has one process; a node for itself may use them all.
         alone = [replace(task, context=replace(task.context, jobs=1)) for task in tasks]
         jobs = min(self._options.jobs, len(tasks))
-        for made in Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        for made in Parallel(n_jobs=jobs, return_as="generator_unordered", idle_worker_timeout=IDLE_SECONDS)(
             delayed(do)(task) for task in alone
         ):
             self._settle(made)
