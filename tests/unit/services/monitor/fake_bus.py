@@ -63,6 +63,8 @@ class FakeBus:
             disk_free_bytes=50 * 2**30,
         )
         """None: the server does not say."""
+        self.keep_settled = False
+        """Whether rows that have come to an end are told of, however old."""
         self.cycles = 0
 
     def begin_cycle(self, now: datetime) -> None:
@@ -156,7 +158,11 @@ class FakeBus:
     async def unsettled(self) -> Sequence[Execution]:
         hour_ago = self.clock.now() - timedelta(hours=1)
         rows = self.ledger.since(datetime.min.replace(tzinfo=hour_ago.tzinfo))
-        return [row for row in rows if row.seen_at >= hour_ago or row.state not in FINAL_STATES]
+        return [
+            row
+            for row in rows
+            if self.keep_settled or row.seen_at >= hour_ago or row.state not in FINAL_STATES
+        ]
 
     async def filled(self, since: datetime) -> Sequence[Execution]:
         return self.ledger.since(since, states=[ExecutionState.FILLED])

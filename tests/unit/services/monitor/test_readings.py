@@ -6,6 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from quantbus_contracts import Heartbeat
+from quantbus_contracts.schema import Balance, Control, ControlKind
 from quantbus_contracts.testing import make_candle, make_execution, make_signal
 from quantbus_services.monitor.checks import Limits
 from quantbus_services.monitor.metrics import ChainMetrics, LedgerMetrics, PlatformMetrics, set_all
@@ -134,3 +135,41 @@ def test_a_gauge_gets_exactly_the_given_values() -> None:
     name = "quantbus_heartbeat_timestamp_seconds"
     assert registry.get_sample_value(name, {"process": "a", "instance": "1"}) is None
     assert registry.get_sample_value(name, {"process": "b", "instance": "1"}) == 3.0
+
+
+async def test_the_bus_s_own_state_is_told_and_vanishes_while_the_server_does_not_say(
+    bus: FakeBus, meter: Meter
+) -> None:
+    await meter.readings.take(NOON)
+    assert meter.read("bus_disk_bytes", kind="size") == 100 * 2**30
+    assert meter.read("bus_members", state="primary") == 1
+    assert meter.read("bus_replica_lag_seconds", member="localhost:27017") == 0
+    bus.server = None
+    await meter.readings.take(NOON + seconds(3))
+    assert meter.read("bus_disk_bytes", kind="size") is None
+    assert meter.read("bus_members", state="primary") is None
+    assert meter.read("bus_replica_lag_seconds", member="localhost:27017") is None
+
+
+async def test_balances_and_controls_in_force_are_told(bus: FakeBus, meter: Meter) -> None:
+    bus.books.record(
+        [Balance(consumer_id="bot", currency="USDT", total=100.0, free=40.0, at=NOON, dry_run=True)]
+    )
+    for scope, expires_at in (("all", NOON - seconds(1)), ("strategy:test", None)):
+        bus.control_store.put(
+            Control(
+                scope=scope,
+                source="operator",
+                kind=ControlKind.HALT,
+                reason="a test",
+                at=NOON - seconds(9),
+                expires_at=expires_at,
+                by="somebody",
+            )
+        )
+    await meter.readings.take(NOON)
+    usdt = {"consumer_id": "bot", "currency": "USDT"}
+    assert meter.read("bot_balance", **usdt, kind="total") == 100
+    assert meter.read("bot_balance", **usdt, kind="free") == 40
+    assert meter.read("controls_in_force", kind="halt") == 1
+    assert meter.read("controls_in_force", kind="flatten") == 0
