@@ -10,12 +10,15 @@ RUN := $(UV) run --frozen --no-sync
 PYTEST := $(RUN) pytest
 MEMBERS := contracts services research executor
 SOURCES := $(foreach member,$(MEMBERS),$(member)/src)
+WEB := services/src/quantbus_services/monitor/pages/static/vendor
+# Charts are nice to have: without npm, or without a network, the status page shows its tables and says how to get them.
+CHARTS = if command -v npm >/dev/null; then $(MAKE) -s web || echo "no charts: see make web"; fi
 CODE := $(SOURCES) executor/user_data/strategies tests benchmarks
 
-.PHONY: help setup runtime demo test e2e proofs soak pandas3 bench lint type arch check fmt up down logs clean
+.PHONY: help setup runtime web demo test e2e e2e-compose proofs soak pandas3 bench lint type arch check fmt up down logs clean
 
 help: ## Print this help
-	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .tools/bin/uv:
 	@echo "setting up: uv into .tools (it is not on PATH)"
@@ -24,20 +27,39 @@ help: ## Print this help
 setup: $(filter .tools/bin/uv,$(UV)) ## Install everything from the lock into .venv
 	@[ -d .venv ] || echo "setting up: Python packages from the lock into .venv (a minute the first time)"
 	@$(UV) sync --frozen --quiet
+	@$(CHARTS)
 
 # What runs, without what develops and researches it: a third of the download.
 runtime: $(filter .tools/bin/uv,$(UV))
 	@[ -d .venv ] || echo "setting up: Python packages from the lock into .venv (a minute the first time)"
 	@$(UV) sync --frozen --quiet --no-dev --inexact
+	@$(CHARTS)
+
+web: $(WEB)/.made ## Fetch what draws the charts of the status page (needs npm)
+
+# By npm's lock, which names the hash of every file; no script of a package is run.
+$(WEB)/.made: services/web/package-lock.json
+	@command -v npm >/dev/null || { echo "make web needs npm (Debian: apt-get install npm)"; exit 1; }
+	@echo "setting up: the charts of the status page"
+	@cd services/web && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@mkdir -p $(WEB)
+	@cd services/web/node_modules && cp htmx.org/dist/htmx.min.js uplot/dist/uPlot.iife.min.js uplot/dist/uPlot.min.css \
+	  lightweight-charts/dist/lightweight-charts.standalone.production.js $(abspath $(WEB))/
+	@for package in htmx.org uplot lightweight-charts; do \
+	  cp services/web/node_modules/$$package/LICENSE $(WEB)/$$package.LICENSE; done
+	@touch $@
 
 demo: runtime ## See it work: one candle in, one order out, in about three minutes
 	@$(RUN) quantbus demo $(ARGS)
 
 test: setup ## Unit, conformance, architecture and integration tests, with a real mongod (under 10 minutes)
-	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak and not proof" $(ARGS)
+	@$(PYTEST) -n 2 --dist loadfile -m "not e2e and not soak and not proof and not compose" $(ARGS)
 
 e2e: setup ## The real bot against the paper exchange
 	@$(PYTEST) -n 2 --dist loadfile -m "e2e and not soak" tests/e2e $(ARGS)
+
+e2e-compose: setup ## A real `docker compose up`: trade, kill every container, heal (an engine, or root to make one)
+	@$(PYTEST) -s -m compose tests/compose $(ARGS)
 
 proofs: setup ## Kill servers, break networks, fuzz the gateway, hold the bus against a model (a few minutes)
 	@$(PYTEST) -n 2 --dist loadfile -m "proof and not soak" $(ARGS)

@@ -73,7 +73,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "heartbeats": "iu",
     },
     "account": {"heartbeats": "iu", "account_snapshots": "i"},
-    "monitor": {name: "fc" for _, name in EVERYTHING if name != "api_keys"}
+    "monitor": {name: "fc" for _, name in EVERYTHING}
     | {"heartbeats": "fciu", "controls": "fciu", "findings": "fciu"},
     "operator": {name: "fc" for _, name in EVERYTHING}
     | {name: letters for name, letters in PUBLISHER.items() if name != "heartbeats"}

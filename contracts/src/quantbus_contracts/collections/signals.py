@@ -172,7 +172,7 @@ _API_KEYS = CollectionSpec(
     purpose="keys of the HTTP gateway: what each may do, and a hash of its secret",
     key=("key_id",),
     written_by=("gateway", "operator"),
-    read_by=(),
+    read_by=("monitor",),
     validator=closed(
         {
             "key_id": text(r"^[0-9a-f]{12}$"),

@@ -180,7 +180,7 @@ async def _stay(stack: RunningStack, display: Display) -> None:
     path = write_addresses(stack)
     plan = stack.plan
     display.line("\n[bold]left running[/] (Ctrl-C ends it all):")
-    display.line(f"  monitor  {plan.monitor_url}/status   metrics {plan.monitor_url}/metrics")
+    display.line(f"  monitor  {plan.monitor_url}/   metrics {plan.monitor_url}/metrics")
     display.line(
         f"  bot API  {plan.bot_url}/api/v1/status  user quantbus, password in {plan.bot_password_file}"
     )

@@ -92,7 +92,10 @@ async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
             await stack.supervisor.wait_until(
                 partial(answers, f"{url}/readyz"), what=what, seconds=_READY_SECONDS
             )
-        display.say(f"everything is started; addresses are in {write_addresses(stack)}")
+        addresses = write_addresses(stack)
+        display.say(
+            f"everything is started; the status page is {plan.monitor_url}/, all addresses are in {addresses}"
+        )
         await stack.supervisor.watch()
     except (ChildDied, TimeoutError) as error:
         display.say(f"[bold red]{error}[/]", mark="[red]✗[/]")

@@ -35,6 +35,7 @@ from quantbus_services.monitor.metrics import (
     LoopMetrics,
     PlatformMetrics,
 )
+from quantbus_services.monitor.pages import Site, StoredReads, page_routes
 from quantbus_services.monitor.readings import COUNTED_UNTIL, Readings
 from quantbus_services.monitor.runner import Runner
 from quantbus_services.monitor.settings import MonitorSettings
@@ -56,6 +57,8 @@ class _Parts:
     board: Board
     registry: CollectorRegistry
     clock: Clock
+    view: StoredView
+    connection: AsyncConnection
 
 
 async def serve(settings: MonitorSettings, mongo: MongoSettings) -> int:
@@ -70,7 +73,7 @@ async def serve(settings: MonitorSettings, mongo: MongoSettings) -> int:
                 parts.clock,
                 stuck_after=_STUCK_AFTER,
                 version=_VERSION,
-                rooms=[alerts.routes()],
+                rooms=[alerts.routes(), page_routes(_site(settings, parts))],
             )
             with announced(settings.ready_file, url, parts.board.became_ready):
                 _log.info("serving", url=url)
@@ -133,11 +136,23 @@ async def _assembled(
         keep=_keeper(connection, settings).keep if beating else None,
     )
     try:
-        yield _Parts(runner, board, registry, clock)
+        yield _Parts(runner, board, registry, clock, view, connection)
     finally:
         await connection.close()
         if bot is not None:
             await bot.close()
+
+
+def _site(settings: MonitorSettings, parts: _Parts) -> Site:
+    return Site(
+        board=parts.board,
+        chain=parts.view,
+        reads=StoredReads(parts.connection),
+        clock=parts.clock,
+        checks=CHECKS,
+        limits=settings.limits(),
+        stuck_after=_STUCK_AFTER,
+    )
 
 
 def _keeper(connection: AsyncConnection, settings: MonitorSettings) -> FindingKeeper:
