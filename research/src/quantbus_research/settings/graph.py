@@ -56,7 +56,8 @@ def graph_faults(nodes: Nodes) -> list[GraphFault]:
     faults = [*_unknown_inputs(nodes), *_too_often(nodes)]
     faults += [fault for name, node in nodes.items() for fault in _wrong_inputs(nodes, name, node)]
     known = {name: [item for item in node.inputs if item in nodes] for name, node in nodes.items()}
-    return [*faults, *_circles(known)]
+    order = list(nodes)
+    return sorted([*faults, *_circles(known)], key=lambda fault: order.index(fault.path[1]))
 
 
 def _unknown_inputs(nodes: Nodes) -> Iterator[GraphFault]:
@@ -89,24 +90,24 @@ def _wrong_inputs(nodes: Nodes, name: str, node: NodeSettings) -> Iterator[Graph
         if item in nodes:
             given.setdefault(nodes[item].makes, []).append(item)
     takes = ", ".join(map(str, node.takes)) or "no inputs"
+    lacking = [port for port in node.takes if len(given.get(port.type, ())) < port.least]
+    hint = "".join(f"; {_maker(nodes, name, port)}" for port in lacking)
     for made, names in given.items():
         if made not in ports:
-            told = f"{node.kind!r} takes {takes}; {names[0]!r} makes {made}"
+            told = f"{node.kind!r} takes {takes}; {names[0]!r} makes {made}{hint}"
             yield GraphFault(path, told, names[0])
         elif len(names) > ports[made].most:
             told = f"{node.kind!r} takes {takes}; {' and '.join(map(repr, names))} make {made}"
             yield GraphFault(path, told, names[-1])
-    if all(item in nodes for item in node.inputs):
-        for port in node.takes:
-            if len(given.get(port.type, ())) < port.least:
-                yield GraphFault(path, _lack(nodes, name, node, port))
+    if lacking and given.keys() <= ports.keys() and all(item in nodes for item in node.inputs):
+        wanted = " and ".join(str(port.type) for port in lacking)
+        found = ", ".join(f"{item!r} ({nodes[item].makes})" for item in node.inputs) or "none"
+        yield GraphFault(path, f"{node.kind!r} needs an input of type {wanted}, found {found}{hint}")
 
 
-def _lack(nodes: Nodes, name: str, node: NodeSettings, port: Port) -> str:
+def _maker(nodes: Nodes, name: str, port: Port) -> str:
     makers = [other for other, settings in nodes.items() if settings.makes is port.type and other != name]
-    hint = f"{makers[0]!r} makes one" if makers else "no node makes one"
-    found = ", ".join(f"{item!r} ({nodes[item].makes})" for item in node.inputs) or "none"
-    return f"{node.kind!r} needs an input of type {port.type}, found {found}; {hint}"
+    return f"{makers[0]!r} makes {port.type}" if makers else f"no node makes {port.type}"
 
 
 def _circles(inputs: Mapping[str, Sequence[str]]) -> Iterator[GraphFault]:

@@ -192,7 +192,7 @@ inputs = ["rule"]
             'inputs = ["model"]',
             'inputs = ["seen"]',
             'inputs = ["seen"]',
-            "'rule' takes scores; 'seen' makes factors",
+            "'rule' takes scores; 'seen' makes factors; 'model' makes scores",
         ),
         (
             'inputs = ["model"]',
@@ -204,13 +204,13 @@ inputs = ["rule"]
             '    "rises",\n',
             "",
             "inputs = [\n",
-            "needs an input of type label, found 'seen' (factors); 'rises' makes one",
+            "needs an input of type label, found 'seen' (factors); 'rises' makes label",
         ),
         (
             'inputs = ["rule"]',
             "",
             "[nodes.publish]",
-            "needs an input of type targets, found none; 'rule' makes one",
+            "needs an input of type targets, found none; 'rule' makes targets",
         ),
         (
             'kind = "rule"',
