@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -32,6 +33,7 @@ def environment(mongo: MongoSettings, folder: Path, **more: str) -> dict[str, st
         "QUANTBUS_MARKET_DB": mongo.market_db,
         "QUANTBUS_SIGNALS_DB": mongo.signals_db,
         "QUANTBUS_TRADING_DB": mongo.trading_db,
+        "QUANTBUS_MONITOR_DISK_FREE_RATIO": "0",  # the disk of the machine that runs the tests may be full
         **more,
     }
 
@@ -107,7 +109,7 @@ def running_monitor(folder: Path, environment: dict[str, str], *arguments: str) 
 
 
 class FreqtradeStandIn:
-    """Answers ``/status`` and ``/trade/…`` with the trades it is given, to the right user and password only."""
+    """Answers as Freqtrade does, with the trades it is given, to the right user and password only."""
 
     user = "quantbus"
     password = "made-up"
@@ -115,14 +117,50 @@ class FreqtradeStandIn:
     def __init__(self) -> None:
         self.open: list[dict[str, object]] = []
         self.closed: dict[int, dict[str, object]] = {}
+        self.config: dict[str, object] = {
+            "dry_run": True,
+            "trading_mode": "spot",
+            "stake_currency": "USDT",
+            "stoploss_on_exchange": False,
+        }
+        self.whitelist = ["BTC/USDT"]
         self.url = ""
 
     def answer(self, path: str) -> tuple[int, object]:
-        if path == "/api/v1/status":
-            return 200, self.open
-        trade_id = int(path.rpartition("/")[2])
+        name = urlsplit(path).path.removeprefix("/api/v1/")
+        if name in (answers := self._answers()):
+            return 200, answers[name]
+        trade_id = int(name.rpartition("/")[2])
         found = self.closed.get(trade_id)
         return (200, found) if found else (404, {"detail": "Trade not found."})
+
+    def _answers(self) -> dict[str, object]:
+        currency = {"currency": "USDT", "free": 1_000.0, "is_position": False}
+        nothing = dict.fromkeys(
+            (
+                "profit_all_coin",
+                "profit_closed_coin",
+                "current_drawdown_high",
+                "trade_count",
+                "closed_trade_count",
+            ),
+            0,
+        )
+        return {
+            "status": self.open,
+            "trades": {"trades": list(self.closed.values())},
+            "show_config": self.config,
+            "health": {"last_process_ts": int(time.time()), "bot_start_ts": int(time.time()) - 60},
+            "whitelist": {"whitelist": self.whitelist},
+            "balance": {
+                "currencies": [currency],
+                "stake": "USDT",
+                "total_bot": 1_000.0,
+                "starting_capital": 1_000.0,
+            },
+            "profit": nothing,
+            "daily": {"data": [{"abs_profit": 0.0, "starting_balance": 1_000.0}]},
+        }
 
 
 @contextmanager
