@@ -10,6 +10,7 @@ __all__ = [
     "MOST_FINDINGS",
     "BotMetrics",
     "ChainMetrics",
+    "Labels",
     "LedgerMetrics",
     "LoopMetrics",
     "PlatformMetrics",
@@ -52,7 +53,7 @@ class LoopMetrics:
         )
         self.finding_since = Gauge(
             "quantbus_finding_since_timestamp_seconds",
-            "When a finding that stands was first seen; at most 500 are exported, the most severe first.",
+            "Since when a finding stands that nobody took on; at most 500 are exported, the most severe first.",
             ["check", "kind", "severity", "subject", "strategy_id", "pair"],
             registry=registry,
         )

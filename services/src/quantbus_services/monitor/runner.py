@@ -12,8 +12,9 @@ from quantbus_contracts.errors import BusUnavailable, QuantbusError
 from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import Check, Limits, Noting
+from quantbus_services.monitor.exported import finding_series
 from quantbus_services.monitor.findings import Finding
-from quantbus_services.monitor.metrics import MOST_FINDINGS, LoopMetrics, remove, set_all
+from quantbus_services.monitor.metrics import LoopMetrics, remove, set_all
 from quantbus_services.monitor.readings import Readings
 from quantbus_services.monitor.status import consumers_status, strategies_status
 from quantbus_services.monitor.view import BusView
@@ -186,12 +187,7 @@ class Runner:
             self._bot.put_reconciliation(outcome)
 
     def _export_findings(self, now: datetime) -> None:
-        standing = sorted(self._board.status(now).findings, key=lambda found: (found.severity, found.since))
-        since: dict[tuple[str, ...], float] = {}
-        for found in standing[:MOST_FINDINGS]:
-            labels = found.check, found.kind, found.severity, found.subject, found.strategy_id, found.pair
-            since[labels] = found.since.timestamp()
-        set_all(self._metrics.finding_since, since)
+        set_all(self._metrics.finding_since, finding_series(self._board.status(now).findings))
 
     def _log_changes(self, outcome: Outcome) -> None:
         last = self._board.outcome_of(outcome.check)
