@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.settings.nodes import ArtefactType, ModelSettings
+from quantbus_research.settings.nodes import ArtefactType, LabelSettings, ModelSettings
 from quantbus_research.workflows.nodes import Artefact, Context, Inputs, NodeKind
-from quantbus_research.workflows.runs import CACHE, RunManifest, rehearse_graph, run_graph
+from quantbus_research.workflows.runs import CACHE, RunManifest, RunOptions, rehearse_graph, run_graph
 from tests.unit.research.runs.toys import KILL, RECIPE, Ears, Place, recipe
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -221,6 +221,17 @@ def _failing(inputs: Inputs, settings: ModelSettings, context: Context) -> Artef
     raise ConfigError("expected more bars")
 
 
+@pytest.mark.proof
+def test_of_two_nodes_at_a_time_the_one_that_does_not_fail_is_kept(place: Place) -> None:
+    ears = Ears()
+    kinds = place.surroundings(label=NodeKind(LabelSettings, _failing))
+    with pytest.raises(ConfigError, match="expected more bars"):
+        run_graph(recipe(), kinds, ears, options=RunOptions(jobs=2))
+    assert ears.outcomes() == {"bars": "done", "seen": "done", "rises": "failed"}
+    _, ears = place.run()
+    assert ears.outcomes()["seen"] == "cached"
+
+
 def _mistaken(inputs: Inputs, settings: ModelSettings, context: Context) -> Artefact:
     return Artefact(ArtefactType.FACTORS)
 
@@ -252,7 +263,8 @@ def test_the_manifest_names_what_went_in_and_what_came_out(place: Place) -> None
     essence = told["essence"]
     assert essence["inputs"] == {"bars": "snapshot-600"}
     assert essence["seeds"] == {"model": 11}
-    assert essence["nodes"].keys() == recipe().nodes.keys()
+    assert essence["nodes"].keys() == recipe().nodes.keys() - {"publish"}
+    assert told["published"].keys() == {"publish"}
     assert all(len(node["sha256"]) == 64 for node in essence["nodes"].values())
     assert essence["libraries"]["pandas"] == pd.__version__
     assert len(essence["installed"]) == 64

@@ -27,7 +27,7 @@ from quantbus_research.workflows.runs.manifest import (
     refused_by,
 )
 from quantbus_research.workflows.runs.store import ArtefactStore, Stored, identity_of
-from quantbus_research.workflows.runs.tasks import Made, Task, do, made_by
+from quantbus_research.workflows.runs.tasks import Failed, Made, Task, attempt, do, made_by
 from quantbus_research.workflows.session import Session
 
 __all__ = ["CACHE", "RUNS", "Observer", "RunOptions", "RunReport", "Surroundings", "run_graph"]
@@ -240,11 +240,20 @@ class _Run:
             self._observer.started(task.name)
         # Each of several nodes at a time has one process; a node for itself may use them all.
         alone = [replace(task, context=replace(task.context, jobs=1)) for task in tasks]
-        jobs = min(self._options.jobs, len(tasks))
-        for made in Parallel(n_jobs=jobs, return_as="generator_unordered", idle_worker_timeout=IDLE_SECONDS)(
-            delayed(do)(task) for task in alone
-        ):
-            self._settle(made)
+        work = Parallel(
+            n_jobs=min(self._options.jobs, len(tasks)),
+            return_as="generator_unordered",
+            idle_worker_timeout=IDLE_SECONDS,
+        )
+        failed: list[Failed] = []
+        for made in work(delayed(attempt)(task) for task in alone):
+            if isinstance(made, Failed):
+                failed.append(made)
+                self._end(made.name, Done(outcome=Outcome.FAILED, seconds=round(made.seconds, 3)), rows=0)
+            else:
+                self._settle(made)
+        if failed:
+            raise failed[0].error
 
     def _write(self, name: str) -> None:
         with self._watched(name) as seconds:

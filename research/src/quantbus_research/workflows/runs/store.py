@@ -157,18 +157,20 @@ class ArtefactStore:
         return Artefact(stored.type, tables, texts, stored.facts)
 
     def save(self, key: str, artefact: Artefact) -> Stored:
-        """Store an artefact; what stood there is replaced, unless it is the same and sound."""
-        self._root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=self._root) as workplace:
-            draft = Path(workplace) / "new"
-            for part in ("tables", "texts"):
-                (draft / part).mkdir(parents=True)
-            stored = _described(artefact, lambda name, fill: _hashed(draft / name, fill))
-            write_file(draft / _INFO, stored.model_dump_json(indent=1) + "\n")
-            for folder in (draft / "tables", draft / "texts", draft):
-                settle_folder(folder)
-            self._put(draft, Path(workplace) / "old", key, stored)
-        return stored
+        """Store an artefact; what stood there is replaced, unless it is the same and sound.
+
+        Raises
+        ------
+        ArtefactError
+            If the disk does not take it.
+        """
+        try:
+            return self._save(key, artefact)
+        except OSError as error:
+            raise ArtefactError(
+                f"cannot keep an artefact in {self._root}: {error.strerror or error}; make room there, "
+                "or choose another QUANTBUS_HOME"
+            ) from None
 
     def trim(self, limit_bytes: int, now: datetime) -> int:
         """Throw away what was used longest ago until all takes at most so many bytes; return how many were freed.
@@ -186,6 +188,19 @@ class ArtefactStore:
                 shutil.rmtree(folder, ignore_errors=True)
                 freed += size
         return freed
+
+    def _save(self, key: str, artefact: Artefact) -> Stored:
+        self._root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_DRAFT, dir=self._root) as workplace:
+            draft = Path(workplace) / "new"
+            for part in ("tables", "texts"):
+                (draft / part).mkdir(parents=True)
+            stored = _described(artefact, lambda name, fill: _hashed(draft / name, fill))
+            write_file(draft / _INFO, stored.model_dump_json(indent=1) + "\n")
+            for folder in (draft / "tables", draft / "texts", draft):
+                settle_folder(folder)
+            self._put(draft, Path(workplace) / "old", key, stored)
+        return stored
 
     def _put(self, draft: Path, old: Path, key: str, stored: Stored) -> None:
         target = self.folder(key)
@@ -237,7 +252,10 @@ def _described(artefact: Artefact, hashed: Callable[[str, Fill], str]) -> Stored
         fills[_path("tables", f"{name}.arrow")] = partial(write_table, table)
     for name, text in artefact.texts.items():
         fills[_path("texts", name)] = partial(_write, text)
-    facts = json.dumps(dict(artefact.facts), sort_keys=True, indent=1, allow_nan=False) + "\n"
+    try:
+        facts = json.dumps(dict(artefact.facts), sort_keys=True, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise ArtefactError(f"facts: expected what JSON can say, found {artefact.facts!r}: {error}") from None
     fills[_FACTS] = partial(_write, facts)
     files = {name: hashed(name, fill) for name, fill in fills.items()}
     return Stored(type=artefact.type, rows=artefact.rows, files=files, facts=json.loads(facts))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
 
-from quantbus_contracts.errors import ArtefactError
+from quantbus_contracts.errors import ArtefactError, QuantbusError
 from quantbus_research.settings.nodes import NodeSettings
 from quantbus_research.workflows.nodes import Artefact, Context, Inputs, NodeKind
 from quantbus_research.workflows.runs.store import ArtefactStore, Stored
 
-__all__ = ["Made", "Task", "do", "made_by"]
+__all__ = ["Failed", "Made", "Task", "attempt", "do", "made_by"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,15 @@ class Made:
     differs: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why nothing came of a task."""
+
+    name: str
+    error: QuantbusError
+    seconds: float
+
+
 def do(task: Task) -> Made:
     """Do a task whose key is known, and store what it makes."""
     store, started = ArtefactStore(task.store), time.monotonic()
@@ -50,6 +59,15 @@ def do(task: Task) -> Made:
     stored = store.save(task.key, made_by(task, store))
     differs = before is not None and before.sha256 != stored.sha256
     return Made(task.name, task.key, stored, time.monotonic() - started, was_damaged, differs)
+
+
+def attempt(task: Task) -> Made | Failed:
+    """Do a task, and return what kept it from being done, so that others that are being done go on."""
+    started = time.monotonic()
+    try:
+        return do(task)
+    except QuantbusError as error:
+        return Failed(task.name, error, time.monotonic() - started)
 
 
 def made_by(task: Task, store: ArtefactStore, read: Callable[[str], Artefact] | None = None) -> Artefact:
