@@ -16,11 +16,13 @@ from quantbus_contracts.schema import (
     AccountFill,
     AccountMarket,
     AccountOrder,
+    AccountPart,
     AccountPosition,
 )
 from quantbus_services.account.rights import ASKED_WITH, KeyRights, rights_of
 from quantbus_services.account.rows import balances_of, fills_of, orders_of, positions_of
 from quantbus_services.account.settings import AccountSettings
+from quantbus_services.account.shapes import is_answer
 
 __all__ = ["Account", "open_account"]
 
@@ -87,12 +89,16 @@ class Account:
     async def balances(self, market: AccountMarket) -> list[AccountBalance]:
         """Return the balances of one wallet."""
         with self._asking(f"read the {market} balances"):
-            return balances_of(await self._exchange.fetch_balance({"type": market}), market)
+            answer = await self._exchange.fetch_balance({"type": market})
+            self._believe("balances")
+            return balances_of(answer, market)
 
     async def positions(self) -> list[AccountPosition]:
         """Return the open positions of swaps."""
         with self._asking("read the positions"):
-            return positions_of(await self._exchange.fetch_positions(), self._size)
+            answer = await self._exchange.fetch_positions()
+            self._believe("positions")
+            return positions_of(answer, self._size)
 
     async def orders(self, market: AccountMarket) -> list[AccountOrder]:
         """Return the open orders of every pair, stops among them."""
@@ -103,6 +109,7 @@ class Account:
         with self._asking(f"read the open {market} orders"):
             for more in asked:
                 answer = await self._exchange.fetch_open_orders(None, None, None, more)
+                self._believe("orders")
                 for order in orders_of(answer, self._size, self._ahead):
                     stop = order.model_copy(update={"kind": "stop"}) if more.get("trigger") else order
                     found[stop.pair, stop.order_id] = stop
@@ -115,6 +122,7 @@ class Account:
         for pair in pairs:
             with self._asking(f"read the fills of {pair}"):
                 answer = await self._exchange.fetch_my_trades(pair, milliseconds, _MOST_FILLS)
+                self._believe("fills")
                 found += fills_of(answer, self._size, self._ahead)
         return found
 
@@ -140,6 +148,11 @@ class Account:
     async def close(self) -> None:
         """Close the sockets."""
         await self._exchange.close()
+
+    def _believe(self, part: AccountPart) -> None:
+        """Refuse what ccxt made of a body that is no answer; questions are asked one after the other."""
+        if not is_answer(self.venue, part, self._exchange.last_http_response):
+            raise VenueUnavailable(f"{self.venue} answered with something that is not {part}", kind="garbage")
 
     def _size(self, pair: str) -> float:
         if pair not in self._exchange.markets:

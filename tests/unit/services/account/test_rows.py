@@ -8,6 +8,7 @@ import pytest
 from quantbus_contracts.errors import VenueUnavailable
 from quantbus_services.account.rights import KeyRights, rights_of
 from quantbus_services.account.rows import balances_of, fills_of, orders_of, positions_of, worth_of
+from quantbus_services.account.shapes import is_answer
 
 AT = 1_767_614_460_000
 TRADE = {
@@ -103,3 +104,27 @@ def test_the_rights_of_a_key_are_what_the_venue_says_or_unknown(
     venue: str, answer: dict[str, Any], expected: KeyRights
 ) -> None:
     assert rights_of(venue, answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("venue", "part", "body"),
+    [
+        ("binance", "positions", "[]"),
+        ("binance", "orders", '[{"orderId": 1}]'),
+        ("binance", "fills", "[]"),
+        ("binance", "balances", '{"balances": []}'),
+        ("binanceusdm", "balances", '{"assets": [], "positions": []}'),
+        ("okx", "positions", '{"code": "0", "data": []}'),
+        ("bybit", "orders", '{"retCode": 0, "result": {"list": []}}'),
+        ("kraken", "balances", '{"result": {}}'),
+    ],
+)
+def test_an_answer_may_say_that_there_is_nothing(venue: str, part: Any, body: str) -> None:
+    assert is_answer(venue, part, body)
+
+
+@pytest.mark.parametrize("part", ["balances", "positions", "orders", "fills"])
+@pytest.mark.parametrize("venue", ["binance", "okx", "bybit", "kraken"])
+@pytest.mark.parametrize("body", [None, "", "<html></html>", "{}", '[{"a":', "null", "0", '"text"'])
+def test_a_body_that_is_no_answer_never_means_nothing(venue: str, part: Any, body: str | None) -> None:
+    assert not is_answer(venue, part, body)

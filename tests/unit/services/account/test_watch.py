@@ -227,7 +227,7 @@ async def test_a_snapshot_says_when_it_was_begun_and_ended() -> None:
         rig.bus.clock.advance(timedelta(seconds=5))
         return await original(market)
 
-    rig.venue.balances = slow
+    rig.venue.balances = slow  # type: ignore[method-assign]
     snapshot = await rig.look()
     assert (snapshot.asked_at, snapshot.at) == (begun, begun + timedelta(seconds=5))
 
@@ -239,6 +239,6 @@ def test_a_key_comes_from_its_variable_or_its_file_and_not_from_both(tmp_path: P
     given = AccountSettings(key_file=key, secret_file=secret).credentials()
     assert given == {"apiKey": "the-key", "secret": "the-secret"}
     with pytest.raises(ConfigError, match="found both"):
-        AccountSettings(key="x", key_file=key, secret_file=secret).credentials()  # type: ignore[arg-type]
+        AccountSettings(key="x", key_file=key, secret_file=secret).credentials()
     with pytest.raises(ConfigError, match="QUANTBUS_ACCOUNT_SECRET_FILE"):
         AccountSettings(key_file=key).credentials()
