@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.clock",
     "tests.fixtures.command",
     "tests.fixtures.mongo",
+    "tests.fixtures.promtool",
     "tests.fixtures.shared_data",
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ def row(**given: Any) -> dict[str, Any]:
 
 def signal_id() -> str:
     return make_signal(strategy_id="demo").signal_id
+
+
+def test_promtool_finds_nothing_to_complain_about_in_its_metrics(
+    gateway: Gateway, promtool_accepts: Callable[[str], None]
+) -> None:
+    assert gateway.http.get("/v1/signals").status_code == 401
+    promtool_accepts(gateway.http.get("/metrics").text)
 
 
 def test_a_signal_is_published_once_however_often_it_is_sent(

@@ -83,7 +83,11 @@ def test_a_backfill_seals_the_days_that_are_over(
 @pytest.mark.timeout(240)
 @pytest.mark.proof
 def test_backfill_then_live_keep_the_series_whole_and_current(
-    mongo_settings: MongoSettings, connection: Connection, running: list[Running], tmp_path: Path
+    mongo_settings: MongoSettings,
+    connection: Connection,
+    running: list[Running],
+    tmp_path: Path,
+    promtool_accepts: Callable[[str], None],
 ) -> None:
     paper, url = start_paper(mongo_settings, tmp_path)
     running.append(paper)
@@ -122,6 +126,7 @@ def test_backfill_then_live_keep_the_series_whole_and_current(
     await_true(lambda: "bar_stored" in live.log.read_text(), seconds=5)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
         metrics = reply.read().decode()
+    promtool_accepts(metrics)
     figures = {
         line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
         for line in metrics.splitlines()

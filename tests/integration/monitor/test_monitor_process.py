@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -73,7 +74,10 @@ def kinds(answer: dict[str, object]) -> list[str]:
 
 
 def test_metrics_tell_what_was_written_through_the_stores(
-    connection: Connection, mongo_settings: MongoSettings, tmp_path: Path
+    connection: Connection,
+    mongo_settings: MongoSettings,
+    tmp_path: Path,
+    promtool_accepts: Callable[[str], None],
 ) -> None:
     with running_monitor(tmp_path, environment(mongo_settings, tmp_path)) as monitor:
         now = connection.server_now()
@@ -113,8 +117,39 @@ def test_metrics_tell_what_was_written_through_the_stores(
         beat = found['quantbus_heartbeat_timestamp_seconds{instance="main",process="monitor"}']
         assert beat >= now.timestamp() - 10
         assert 'quantbus_build_info{process="monitor",version="0.1.0"}' in found
+        assert found['quantbus_bus_members{state="primary"}'] == 1
+        assert found['quantbus_bus_disk_bytes{kind="size"}'] > 0
+        promtool_accepts(monitor.http.get(f"{monitor.url}/metrics").text)
         wait_for(lambda: monitor.status().consumers != (), what="the summary")
         assert monitor.status().strategies[0].last_run == bar
+
+
+def test_a_restart_counts_what_came_meanwhile_and_nothing_twice(
+    connection: Connection, mongo_settings: MongoSettings, tmp_path: Path
+) -> None:
+    declare(connection)
+    bar = MINUTE.last_closed(connection.server_now())
+    count = 'quantbus_signal_publish_delay_seconds_count{strategy_id="demo"}'
+
+    def publish(number: int) -> None:
+        ts = bar - number * MINUTE.delta
+        assert SignalBus(connection).publish([make_signal(strategy_id="demo", ts=ts)]).inserted == 1
+
+    def counted_until() -> str:
+        [beat] = [beat for beat in HeartbeatStore(connection).all() if beat.process == "monitor"]
+        return str(beat.detail["counted_until"])
+
+    with running_monitor(tmp_path, environment(mongo_settings, tmp_path)) as monitor:
+        publish(1)
+        wait_for(lambda: monitor.metrics().get(count) == 1, what="the first signal")
+        told = counted_until()
+        wait_for(lambda: counted_until() > told, what="the word of it")
+        monitor.stop()
+    publish(2)
+    publish(3)
+    with running_monitor(tmp_path, environment(mongo_settings, tmp_path)) as monitor:
+        publish(4)
+        wait_for(lambda: monitor.metrics().get(count) == 3, what="the three signals since")
 
 
 def test_sigterm_ends_it_within_two_seconds_and_takes_the_ready_file_along(

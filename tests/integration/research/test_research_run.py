@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -251,7 +252,7 @@ def metrics_of(port: int) -> str:
 @pytest.mark.timeout(240)
 @pytest.mark.proof
 def test_a_loop_publishes_each_bar_soon_after_it_arrives_and_stops_when_told(
-    connection: Connection, desk: Desk
+    connection: Connection, desk: Desk, promtool_accepts: Callable[[str], None]
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -278,7 +279,9 @@ def test_a_loop_publishes_each_bar_soon_after_it_arrives_and_stops_when_told(
     (found,) = reader.runs("demo", MINUTE, following, following + MINUTE.delta)
     assert found.evaluated_at - arrived < timedelta(seconds=2)
     assert found.pairs_evaluated == 2
-    wait_until(lambda: 'quantbus_research_bars_total{outcome="evaluated"}' in metrics_of(port), 10)
+    counted = re.compile(r'^quantbus_research_bars_total\{.*outcome="evaluated"', re.MULTILINE)
+    wait_until(lambda: counted.search(metrics_of(port)), 10)
+    promtool_accepts(metrics_of(port))
     beat = next(item for item in HeartbeatStore(connection).all() if item.process == "research")
     assert beat.instance == "demo"
     assert SystemClock().now() - beat.at < timedelta(seconds=15)
