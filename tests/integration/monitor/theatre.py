@@ -82,6 +82,7 @@ class Trader:
 
     def order(self, pair: str, side: str, amount: float) -> dict[str, Any]:
         """Fill at the market; nobody is told."""
+        self.venue.load_time_difference()  # the exchange's clock may run faster than ours
         made: dict[str, Any] = self.venue.create_order(pair, "market", side, amount)
         return made
 
@@ -125,6 +126,7 @@ class Trader:
 
     def lay_stop(self, trade: dict[str, Any]) -> str:
         """Lay a stop far away at the venue; return its id."""
+        self.venue.load_time_difference()
         pair, short = trade["pair"], trade["is_short"]
         price = float(self.venue.fetch_ticker(pair)["last"]) * (1.6 if short else 0.6)
         if self.market == "swap":
@@ -137,6 +139,7 @@ class Trader:
 
     def cancel(self, trade: dict[str, Any], number: int = 1) -> None:
         """Cancel an order of a trade at the venue; nobody is told."""
+        self.venue.load_time_difference()
         name = trade["orders"][number]["order_id"]
         self.venue.cancel_order(name, trade["pair"], {"stop": True} if self.market == "swap" else {})
 
@@ -192,6 +195,7 @@ class Trader:
 
     def count(self) -> None:
         """Tell the bus how much money there is, as the venue says."""
+        self.venue.load_time_difference()
         total = float(self.venue.fetch_balance({"type": self.market})["USDT"]["total"])
         row = Balance(
             consumer_id="bot", currency="USDT", total=total, free=total, at=self.now(), dry_run=False

@@ -26,7 +26,7 @@ def against_the_orders(
         yield from _at_the_venue(sides, orders)
         yield from _at_the_bot(sides, account, moving)
     if account.knows(market, "fills"):
-        yield from _fills(sides, account, settled_before)
+        yield from _fills(sides, account, moving, settled_before)
 
 
 def _known(sides: Sides) -> frozenset[str]:
@@ -99,7 +99,9 @@ def _at_the_bot(sides: Sides, account: AccountSnapshot, moving: frozenset[str]) 
             )
 
 
-def _fills(sides: Sides, account: AccountSnapshot, settled_before: datetime) -> Iterator[Mismatch]:
+def _fills(
+    sides: Sides, account: AccountSnapshot, moving: frozenset[str], settled_before: datetime
+) -> Iterator[Mismatch]:
     known = _known(sides)
     told: set[str] = set()
     for fill in account.fills:
@@ -107,6 +109,7 @@ def _fills(sides: Sides, account: AccountSnapshot, settled_before: datetime) -> 
             market_of(fill.pair) != sides.book.market
             or fill.order_id in known
             or fill.order_id in told
+            or fill.pair in moving
             or fill.at > settled_before
         ):
             continue
