@@ -47,6 +47,9 @@ class WorkerMetrics:
             ["strategy_id", "outcome"],
             registry=registry,
         )
+        self._register_troubles(registry)
+
+    def _register_troubles(self, registry: CollectorRegistry) -> None:
         self.held_back = Counter(
             "quantbus_research_signals_held_back",
             "Signals that the recipe did not want to be said late, or without the bars of other pairs.",

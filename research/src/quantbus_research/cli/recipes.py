@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,47 +26,60 @@ Overrides = Annotated[
 ]
 Pairs = Annotated[str | None, typer.Option(help="Override the pairs: BTC/USDT,ETH/USDT.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Shadow = Annotated[
+    Literal["candidate", "staging", "production"] | None,
+    typer.Option(help="With --loop: the model on this stage speaks beside it, as <strategy>.shadow."),
+]
+
+
+Loop = Annotated[
+    bool | None,
+    typer.Option(
+        "--loop/--once",
+        help="Instead of the whole graph: the live part of it, at every bar close until stopped, or for one bar.",
+    ),
+]
+AsOf = Annotated[
+    str | None, typer.Option(help="As if it were this time (ISO 8601, UTC); what is said then is backfill.")
+]
+Jobs = Annotated[int, typer.Option(min=1, max=1_024, help="Do so many things at a time.")]
+Only = Annotated[str | None, typer.Option(metavar="NODE", help="Only this node and those it waits for.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with the newest run of this recipe that was cut off.")
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Compute everything; compare it with what the cache has.")
+]
+WhatIf = Annotated[
+    bool, typer.Option("--what-if", help="Say what would be run and published; write nothing.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run-publish", help="Do all of it but publish; print the rows.")]
+Retrain = Annotated[
+    bool, typer.Option("--retrain", help="With --loop or --once: train even if the model is there.")
+]
+MetricsPort = Annotated[
+    int, typer.Option(min=0, max=65_535, help="Serve Prometheus metrics of the loop; 0 = off.")
+]
+MaxBars = Annotated[int | None, typer.Option(min=1, help="End the loop after so many bars.")]
 
 
 @app.command()
 def run(
     recipe: RecipeName,
-    loop: Annotated[
-        bool | None,
-        typer.Option(
-            "--loop/--once",
-            help="Instead of the whole graph: the live part of it, at every bar close until stopped, or for one bar.",
-        ),
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(help="As if it were this time (ISO 8601, UTC); what is said then is backfill."),
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=1_024, help="Do so many things at a time.")] = 1,
-    only: Annotated[
-        str | None, typer.Option(metavar="NODE", help="Only this node and those it waits for.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest run of this recipe that was cut off.")
-    ] = False,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Compute everything; compare it with what the cache has.")
-    ] = False,
-    what_if: Annotated[
-        bool, typer.Option("--what-if", help="Say what would be run and published; write nothing.")
-    ] = False,
-    dry_run_publish: Annotated[
-        bool, typer.Option("--dry-run-publish", help="Do all of it but publish; print the rows.")
-    ] = False,
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="With --loop or --once: train even if the model is there.")
-    ] = False,
+    loop: Loop = None,
+    as_of: AsOf = None,
+    jobs: Jobs = 1,
+    only: Only = None,
+    resume: Resume = False,
+    no_cache: NoCache = False,
+    what_if: WhatIf = False,
+    dry_run_publish: DryRun = False,
+    retrain: Retrain = False,
     overrides: Overrides = None,
     pairs: Pairs = None,
-    metrics_port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Serve Prometheus metrics of the loop; 0 = off.")
-    ] = 0,
-    max_bars: Annotated[int | None, typer.Option(min=1, help="End the loop after so many bars.")] = None,
+    metrics_port: MetricsPort = 0,
+    max_bars: MaxBars = None,
+    shadow: Shadow = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all nodes of a recipe: bars, factors, model or rule, backtest, gates, signals, report.
@@ -79,6 +92,7 @@ def run(
       quantbus research run direction_1h --jobs 2 --dry-run-publish
       quantbus research run my_recipe.toml --as-of 2025-06-01T12:00Z --json
       quantbus research run demo --loop --metrics-port 9104
+      quantbus research run direction_1h --loop --shadow staging
     """
     chosen, moment = chosen_recipe(recipe, overrides, pairs), parse_moment(as_of)
     given = {
@@ -89,7 +103,8 @@ def run(
         "--dry-run-publish": dry_run_publish,
         "--jobs": jobs > 1,
     }
-    _require_mode(loop, given, {"--retrain": retrain, "--max-bars": max_bars is not None})
+    live = {"--retrain": retrain, "--max-bars": max_bars is not None, "--shadow": shadow is not None}
+    _require_mode(loop, given, live)
     if loop is None:
         from quantbus_research.cli.graph import rehearse, run_whole
         from quantbus_research.workflows.runs import RunOptions
@@ -100,13 +115,21 @@ def run(
     if loop:
         if moment is not None:
             raise ConfigError("expected --as-of without --loop; a loop lives in the present")
-        from quantbus_research.worker import run_worker
+        _live(chosen, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain, as_json=as_json)
+    else:
+        _once(chosen, moment, retrain=retrain, as_json=as_json)
 
-        evaluated = run_worker(chosen, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain)
-        if as_json:
-            typer.echo(json.dumps({"strategy_id": chosen.strategy_id, "bars": evaluated}))
-        return
-    report = _run_once(chosen, moment, retrain=retrain)
+
+def _live(recipe: "Recipe", *, metrics_port: int, max_bars: int | None, retrain: bool, as_json: bool) -> None:
+    from quantbus_research.worker import run_worker
+
+    evaluated = run_worker(recipe, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain)
+    if as_json:
+        typer.echo(json.dumps({"strategy_id": recipe.strategy_id, "bars": evaluated}))
+
+
+def _once(recipe: "Recipe", as_of: datetime | None, *, retrain: bool, as_json: bool) -> None:
+    report = _run_once(recipe, as_of, retrain=retrain)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:

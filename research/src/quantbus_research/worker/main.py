@@ -25,7 +25,7 @@ from quantbus_research.settings import Recipe, ShadowSettings, WorkerSettings
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
 from quantbus_research.worker.timekeeping import Timekeeper
-from quantbus_research.workflows import BusClock, Session, open_session, require_live
+from quantbus_research.workflows import BusClock, Session, Stage, open_session, require_live
 
 __all__ = ["run_worker"]
 
@@ -43,7 +43,7 @@ def run_worker(
     metrics_port: int = 0,
     max_bars: int | None = None,
     retrain: bool = False,
-    shadow: ShadowSettings | None = None,
+    shadow: Stage | None = None,
 ) -> int:
     """Run the loop of ``recipe`` until SIGTERM or SIGINT, or for ``max_bars`` bars; return the bars evaluated.
 
@@ -60,9 +60,7 @@ def run_worker(
     stop = threading.Event()
     making = _Making(connection, settings.home, WorkerMetrics(registry), stop)
     loop = making.loop(making.session(recipe), max_bars=max_bars, retrain=retrain)
-    beside = shadow if recipe.publish.shadow is None else recipe.publish.shadow
-    if shadow and recipe.publish.shadow:  # the recipe's name for it stands
-        beside = recipe.publish.shadow.model_copy(update={"stage": shadow.stage})
+    beside = _beside(recipe, shadow)
     second = None if beside is None else making.shadow(making.session(recipe, beside))
     if metrics_port:
         serve_metrics(registry, metrics_port, host=load_settings(WorkerSettings).metrics_host)
@@ -73,6 +71,14 @@ def run_worker(
         _leave_at_once()
     connection.close()
     return evaluated
+
+
+def _beside(recipe: Recipe, stage: Stage | None) -> ShadowSettings | None:
+    """Return the recipe's shadow, or one that is asked for; the recipe's name for it stands."""
+    told = recipe.publish.shadow
+    if stage is None:
+        return told
+    return ShadowSettings(stage=stage, strategy_id=None if told is None else told.strategy_id)
 
 
 class _Making:

@@ -27,7 +27,7 @@ from quantbus_research.workflows.living import require_live
 from quantbus_research.workflows.once import OnceReport, run_once
 from quantbus_research.workflows.predict import Prediction, predict
 from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
-from quantbus_research.workflows.session import Session, open_session, shadow_id
+from quantbus_research.workflows.session import Session, Stage, open_session, shadow_id
 from quantbus_research.workflows.speaking import Speaker, speaker_at, speaker_of
 from quantbus_research.workflows.staged import NoModel, SawTheFuture, staged
 from quantbus_research.workflows.train import (
@@ -60,6 +60,7 @@ __all__ = [
     "SawTheFuture",
     "Session",
     "Speaker",
+    "Stage",
     "Terms",
     "Trained",
     "Why",
