@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.runtime.secret_files import read_secret
 from quantbus_contracts.runtime.settings import ProcessSettings
 from quantbus_services.monitor.checks import Limits
 from quantbus_services.monitor.reconciliation.holdings import Tolerance
@@ -90,19 +91,13 @@ class MonitorSettings(ProcessSettings):
         """
         if self.alert_token_file is None:
             return None
-        try:
-            token = self.alert_token_file.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"expected a token in {self.alert_token_file}, found that it cannot be read "
-                f"({type(error).__name__})"
-            ) from None
-        if len(token) < _SHORTEST_TOKEN:
+        token = read_secret(self.alert_token_file)
+        if len(token.get_secret_value()) < _SHORTEST_TOKEN:
             raise ConfigError(
                 f"expected at least {_SHORTEST_TOKEN} characters in {self.alert_token_file}, found "
-                f"{len(token)}; `openssl rand -hex 32` makes a good one"
+                f"{len(token.get_secret_value())}; `openssl rand -hex 32` makes a good one"
             )
-        return SecretStr(token)
+        return token
 
     def patience(self) -> Patience:
         """Return what is no difference between signals, bot and account."""

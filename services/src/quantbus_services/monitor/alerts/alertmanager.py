@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.runtime.secret_files import read_secret
 from quantbus_contracts.runtime.settings import ProcessSettings
 
 __all__ = ["AlertmanagerSettings", "configuration", "write_configuration"]
@@ -69,25 +69,6 @@ class AlertmanagerSettings(ProcessSettings):
                     f"expected all of {', '.join(together)} or none, found no {' and no '.join(missing)}"
                 )
         return self
-
-    def telegram_token(self) -> SecretStr:
-        """Return the bot's token.
-
-        Raises
-        ------
-        ConfigError
-            If the file cannot be read or is empty.
-        """
-        file = self.telegram_token_file
-        try:
-            token = file.read_text(encoding="ascii").strip() if file is not None else ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"expected Telegram's token in {file}, found that it cannot be read ({type(error).__name__})"
-            ) from None
-        if not token:
-            raise ConfigError(f"expected Telegram's token in {file}, found an empty file")
-        return SecretStr(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +147,7 @@ def _email(settings: AlertmanagerSettings) -> _Email | None:
 
 
 def _telegram(settings: AlertmanagerSettings) -> _Telegram | None:
-    if settings.telegram_chat is None:
+    if settings.telegram_chat is None or settings.telegram_token_file is None:
         return None
-    token = settings.telegram_token().get_secret_value()
+    token = read_secret(settings.telegram_token_file).get_secret_value()
     return _Telegram(token, settings.telegram_chat, settings.telegram_url)

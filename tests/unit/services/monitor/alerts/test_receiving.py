@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,11 +12,13 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.testing import FrozenClock
 from quantbus_services.monitor.alerts.deadman import DeadMan
 from quantbus_services.monitor.alerts.lanes import Lanes
 from quantbus_services.monitor.alerts.metrics import AlertMetrics
 from quantbus_services.monitor.alerts.room import AlertRoom
+from quantbus_services.monitor.settings import MonitorSettings
 from tests.unit.services.monitor.alerts.posts import Scripted, alert, post
 from tests.unit.services.monitor.fake_bus import seconds
 
@@ -163,3 +166,16 @@ async def test_a_watchdog_that_stays_away_is_told_and_its_return_as_well(frozen_
         await room.post(watchdog, path="/alerts/watchdog")
         await until(lambda: len(room.messenger.sent) == 2)
         assert room.messenger.sent[1].title == "[RESOLVED] WatchdogSilent"
+
+
+def test_a_token_that_could_be_guessed_is_refused(tmp_path: Path) -> None:
+    short_token = tmp_path / "token"
+    short_token.write_text("guess-me\n")
+    settings = MonitorSettings(alert_token_file=short_token)
+    with pytest.raises(ConfigError, match="at least 16 characters"):
+        settings.alert_token()
+    short_token.write_text(f"{TOKEN}\n")
+    token = settings.alert_token()
+    assert token is not None
+    assert token.get_secret_value() == TOKEN
+    assert MonitorSettings().alert_token() is None
