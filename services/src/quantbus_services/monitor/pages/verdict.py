@@ -56,11 +56,10 @@ def _of_findings(status: Status) -> Verdict:
     if others:
         return Verdict("look", count(others, "warning"), f"Nothing is critical; look today.{tail}")
     if unknown:
-        return Verdict(
-            "look",
-            "Not all is known",
-            f"{count(unknown, 'check')} could not find out; nothing else is wrong.",
-        )
+        return Verdict("look", "Not all is known", f"Nothing else calls for anybody.{tail}")
+    if taken:
+        told = "Nothing else is wrong; who has taken them on stands under Findings."
+        return Verdict("look", f"{count(taken, 'finding')} taken on", told)
     return Verdict(
         "good", "All is well", f"All {len(status.checks)} checks know their answer and found nothing."
     )

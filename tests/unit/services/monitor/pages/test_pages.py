@@ -1,5 +1,6 @@
 """What each page says, from a bus in memory."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -75,9 +76,20 @@ async def test_the_overview_says_what_is_wrong_and_what_to_do_the_worst_first(bu
     assert "1 check could not find out" in text
     assert text.index("trade without signal") < text.index("expected an answer from the bus within 3 s")
     assert "compare the bot&#39;s /api/v1/status" in text
+    assert "22 min ago" in text  # when it was first seen, by whichever monitor
     assert "1 of 3 streams late" in text
     assert "1 of 4 silent" in text
     assert "sides disagree" in text
+
+
+async def test_what_somebody_has_taken_on_no_longer_calls(busy: Browser) -> None:
+    taken = replace(critical("candle_stale", "x"), acknowledged=True)
+    for check in ("signal_missing", "position_mismatch", "heartbeat_lost"):
+        busy.scene.find(check)
+    busy.scene.find("candle_stale", taken)
+    text = await busy.text("/")
+    assert "<h1>1 finding taken on</h1>" in text
+    assert ">taken on</span>" in text
 
 
 async def test_a_check_that_does_not_know_is_not_called_fine(browser: Browser) -> None:

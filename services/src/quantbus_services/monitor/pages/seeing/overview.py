@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from quantbus_contracts import Heartbeat
-from quantbus_services.monitor.pages.seeing.findings import in_order
+from quantbus_services.monitor.pages.seeing.findings import standing
 from quantbus_services.monitor.pages.seeing.freshness import streams
 from quantbus_services.monitor.pages.seeing.outcomes import signal_rows
 from quantbus_services.monitor.pages.seeing.positions import comparing_checks
@@ -53,7 +53,7 @@ def overview_routes(site: Site) -> APIRouter:
         latest = await site.reads.latest_signals(_LATEST)
         rows = await site.reads.ledger_of([signal.signal_id for signal in latest], _MOST_ROWS)
         return {
-            "findings": in_order(status.findings),
+            "findings": standing(status.findings, (await site.reads.findings(now)).findings),
             "unknown": [check for check in status.checks if check.outcome == "unknown"],
             "tiles": [
                 await _data(site, now),

@@ -51,7 +51,8 @@
       volumes.setData(drawing.candles.map((bar) => ({ time: bar.time, value: bar.volume })));
       marks = drawing.marks;
       paint();
-      if (first) chart.timeScale().setVisibleLogicalRange({ from: drawing.candles.length - 90, to: drawing.candles.length + 3 });
+      const wide = place.clientWidth > 600 ? 90 : 40;
+      if (first) chart.timeScale().setVisibleLogicalRange({ from: drawing.candles.length - wide, to: drawing.candles.length + 3 });
       place.dataset.bars = String(drawing.candles.length);
       place.dataset.marks = String(marks.length);
     } catch {
