@@ -54,7 +54,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "wrong_side": _critical("close the trade in Freqtrade; then see the signal's life", blocks=True),
     "open_against_signal": _critical(
-        "see why the exit was not made: `quantbus signals life` of the newest signal, then Freqtrade's log"
+        "see why the exit was not made: `quantbus signals show` of the newest signal, then Freqtrade's log"
     ),
     "filled_without_trade": _critical(
         "see whether the bot's database was replaced; look at the venue for the position", blocks=True
