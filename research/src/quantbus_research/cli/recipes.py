@@ -115,15 +115,32 @@ def run(
     if loop:
         if moment is not None:
             raise ConfigError("expected --as-of without --loop; a loop lives in the present")
-        _live(chosen, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain, as_json=as_json)
+        _live(
+            chosen,
+            metrics_port=metrics_port,
+            max_bars=max_bars,
+            retrain=retrain,
+            shadow=shadow,
+            as_json=as_json,
+        )
     else:
         _once(chosen, moment, retrain=retrain, as_json=as_json)
 
 
-def _live(recipe: "Recipe", *, metrics_port: int, max_bars: int | None, retrain: bool, as_json: bool) -> None:
+def _live(
+    recipe: "Recipe",
+    *,
+    metrics_port: int,
+    max_bars: int | None,
+    retrain: bool,
+    shadow: Literal["candidate", "staging", "production"] | None,
+    as_json: bool,
+) -> None:
     from quantbus_research.worker import run_worker
 
-    evaluated = run_worker(recipe, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain)
+    evaluated = run_worker(
+        recipe, metrics_port=metrics_port, max_bars=max_bars, retrain=retrain, shadow=shadow
+    )
     if as_json:
         typer.echo(json.dumps({"strategy_id": recipe.strategy_id, "bars": evaluated}))
 
