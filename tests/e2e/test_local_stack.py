@@ -1,6 +1,7 @@
 """The local stack as `quantbus up` runs it: the gateway serves in it, and a key of its own folder opens it."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -50,6 +51,21 @@ def new_key(stack: RunningStack) -> str:
     return str(json.loads(made.stdout)["secret"])
 
 
+def reads_freqtrade(monitor_url: str) -> bool:
+    """Tell whether the monitor has money, loop and whitelist of the bot, and knows the answer of each check."""
+    metrics = httpx.get(f"{monitor_url}/metrics", timeout=5).text
+    checks = httpx.get(f"{monitor_url}/status", timeout=5).json()["checks"]
+    outcomes = {check["name"]: check["outcome"] for check in checks}
+    asked_of_the_bot = ("executor_loop_stale", "drawdown_high", "daily_loss", "whitelist_exposure")
+    return (
+        re.search(r"^quantbus_freqtrade_equity{.*} [1-9]", metrics, re.MULTILINE) is not None
+        and re.search(r"^quantbus_freqtrade_last_process_timestamp_seconds{.*} [1-9]", metrics, re.MULTILINE)
+        is not None
+        and 'quantbus_freqtrade_whitelist_pairs{consumer_id="stack-bot"} 1.0' in metrics
+        and all(outcomes[name] == "fine" for name in asked_of_the_bot)
+    )
+
+
 async def test_the_gateway_of_the_stack_publishes_and_is_watched(tmp_path: Path) -> None:
     display = Display(Console(file=StringIO()), SystemClock())
     stack = await start_stack(plan_of(tmp_path), display, bot_user_data())
@@ -75,6 +91,11 @@ async def test_the_gateway_of_the_stack_publishes_and_is_watched(tmp_path: Path)
                 lambda: 'process="gateway"' in httpx.get(f"{stack.plan.monitor_url}/metrics", timeout=5).text,
                 what="the monitor to know the gateway",
                 seconds=60,
+            )
+            await stack.supervisor.wait_until(
+                lambda: reads_freqtrade(stack.plan.monitor_url),
+                what="the monitor to read the figures of a real Freqtrade",
+                seconds=120,
             )
     finally:
         await stop_stack(stack)

@@ -111,6 +111,7 @@ def _environment(plan: StackPlan, server: EmbeddedServer, password: str) -> dict
         "QUANTBUS_MONITOR_FREQTRADE_URL": plan.bot_url,
         "QUANTBUS_MONITOR_FREQTRADE_USER": "quantbus",
         "QUANTBUS_MONITOR_FREQTRADE_PASSWORD": password,
+        "QUANTBUS_MONITOR_FREQTRADE_CONSUMER": plan.consumer_id,
     }
 
 
