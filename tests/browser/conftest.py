@@ -12,13 +12,24 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from quantbus_services.monitor.pages import page_routes
 from tests.unit.services.monitor.pages.full_day import full_day
 from tests.unit.services.monitor.pages.scene import Scene
 
 _CHROMIUM = shutil.which("chromium")
+_PATIENCE_MS = 30_000  # a busy machine is slow, not wrong
+expect.set_options(timeout=_PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +114,7 @@ class Tabs:
 
     def open(self, **options: Any) -> Watched:
         context = self._browser.new_context(**options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_PATIENCE_MS)
         self._contexts.append(context)
         watched = Watched(context.new_page(), self._served.url)
 

@@ -33,7 +33,7 @@ def serve(
     ] = None,
     interval: Annotated[float | None, typer.Option(help="Seconds between two looks. [3]")] = None,
 ) -> None:
-    """Watch until stopped; answers on /healthz, /readyz, /metrics and /status.
+    """Watch until stopped; answers on / (the status page), /healthz, /readyz, /metrics and /status.
 
     \b
     Example:
