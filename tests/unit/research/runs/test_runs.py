@@ -99,6 +99,7 @@ def test_a_cold_run_takes_nothing_from_the_cache_and_comes_to_the_same(place: Pl
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(400)
 def test_one_job_and_two_come_to_the_same_bits(tmp_path: Path) -> None:
     one, _ = Place(tmp_path / "one").run(jobs=1)
     two, ears = Place(tmp_path / "two").run(jobs=2)
@@ -109,12 +110,13 @@ def test_one_job_and_two_come_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(400)
 def test_a_killed_run_is_resumed_where_it_was_and_makes_the_same(tmp_path: Path) -> None:
     undisturbed, _ = Place(tmp_path / "calm").run()
     home, marker = tmp_path / "killed", tmp_path / "marker"
     marker.touch()
     killed = child(home, "1", kill_at=marker)
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=300)
     assert killed.returncode == -signal.SIGKILL
     [told] = (home / "runs" / "toys").glob("*/run.json")
     cut_off = RunManifest.model_validate_json(told.read_bytes())
@@ -137,13 +139,14 @@ def test_a_killed_run_is_resumed_where_it_was_and_makes_the_same(tmp_path: Path)
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(400)
 def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     alone, _ = Place(tmp_path / "alone").run()
     home = tmp_path / "shared"
     home.mkdir()
     both = [child(home, "1", "wait") for _ in range(2)]
     (home / "go").touch()
-    said = [process.communicate(timeout=180)[0].split() for process in both]
+    said = [process.communicate(timeout=300)[0].split() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert {words[0] for words in said} == {alone.manifest.manifest_hash}
     assert len({words[1] for words in said}) == 2, "each has a folder of its own"
@@ -222,6 +225,7 @@ def _failing(inputs: Inputs, settings: ModelSettings, context: Context) -> Artef
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(400)
 def test_of_two_nodes_at_a_time_the_one_that_does_not_fail_is_kept(place: Place) -> None:
     ears = Ears()
     kinds = place.surroundings(label=NodeKind(LabelSettings, _failing))

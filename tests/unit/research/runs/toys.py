@@ -224,7 +224,7 @@ class Place:
 
 def main(home: str, jobs: str, *words: str) -> None:
     """Run the toys and say the hash of what they made; with ``wait`` only once a file ``go`` is there."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while "wait" in words and not (Path(home) / "go").exists() and time.monotonic() < until:
         time.sleep(0.01)
     report, ears = Place(Path(home)).run(jobs=int(jobs), resume="resume" in words)
