@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import uvicorn
@@ -32,13 +32,17 @@ _PATIENCE_MS = 30_000  # a busy machine is slow, not wrong
 expect.set_options(timeout=_PATIENCE_MS)
 
 
+def miss(what: str) -> NoReturn:
+    """Skip the test; where every tool has to be there, fail it."""
+    if os.environ.get("REQUIRE_TEST_TOOLS"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if _CHROMIUM is None:
-        message = "needs a Chromium on PATH (Debian package chromium)"
-        if os.environ.get("REQUIRE_TEST_TOOLS"):
-            pytest.fail(message)
-        pytest.skip(message)
+        miss("needs a Chromium on PATH (Debian package chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
         yield browser

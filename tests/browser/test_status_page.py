@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Served, Tabs, Watched
+from tests.browser.conftest import Served, Tabs, Watched, miss
 
 pytestmark = pytest.mark.proof
 
@@ -32,7 +32,7 @@ def assert_calm(tab: Watched) -> None:
 @pytest.fixture
 def charts(served: Served) -> None:
     if not served.scene.site.assets.complete:
-        pytest.skip("the charts' libraries were not made here: `make web` makes them, where npm is")
+        miss("the charts' libraries were not made here: `make web` makes them, where npm is")
 
 
 @pytest.mark.parametrize(
