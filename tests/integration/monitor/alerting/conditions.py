@@ -1,4 +1,4 @@
-"""Notes the first moment at which each rule's condition is true, from the metrics themselves, several times a second.
+"""Notes the moment from which each rule's condition is true, from the metrics themselves, several times a second.
 
 That is what Prometheus, which looks every five seconds, cannot know: how long the alert took from there.
 """
@@ -56,9 +56,15 @@ class Sampler:
         """Judge each alert's condition, which is about the metrics of one of ``urls``."""
         self._urls = urls
         self._watched = watched
-        self.true_at: dict[str, float] = {}
+        self._began: dict[str, float] = {}
+        self._true: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def true_since(self, alert: str, *, after: float) -> float | None:
+        """Return since when a condition is true, or when it last began to be, if that was after a moment."""
+        began = self._began.get(alert)
+        return began if began is not None and (alert in self._true or began >= after) else None
 
     def __enter__(self) -> "Sampler":
         self._thread.start()
@@ -74,8 +80,11 @@ class Sampler:
                 samples = {name: self._read(http, url) for name, url in self._urls.items()}
                 now = time.time()
                 for alert, (process, condition) in self._watched.items():
-                    if alert not in self.true_at and condition(samples[process], now):
-                        self.true_at[alert] = now
+                    if not condition(samples[process], now):
+                        self._true.discard(alert)
+                    elif alert not in self._true:
+                        self._began[alert] = now
+                        self._true.add(alert)
 
     @staticmethod
     def _read(http: httpx.Client, url: str) -> Samples:

@@ -392,7 +392,7 @@ def cause_all(stack: Stack, wave: tuple[Fault, ...]) -> dict[str, float]:
 def measured(stack: Stack, fault: Fault, caused_at: float) -> Row:
     """Wait for condition and message; what does not come is infinitely late, and the others are measured too."""
     allowed = MOST_SECONDS + stack.waits[fault.alert]
-    true_at = moment(lambda: stack.sampler.true_at.get(fault.alert), within=200)
+    true_at = moment(lambda: stack.sampler.true_since(fault.alert, after=caused_at), within=200)
     told_at = moment(lambda: at(stack.messenger.first(fault.alert, since=true_at)), within=allowed + 30)
     return Row(fault.alert, fault.told_as, max(0.0, true_at - caused_at), told_at - true_at, allowed)
 
@@ -431,7 +431,7 @@ def killed_monitor(stack: Stack) -> Row:
     mail = eventually(
         lambda: stack.mail.first("MonitorDown", since=killed_at), within=120, what="a mail about the monitor"
     )
-    true_at = stack.sampler.true_at["MonitorDown"]
+    true_at = moment(lambda: stack.sampler.true_since("MonitorDown", after=killed_at), within=10)
     allowed = MOST_SECONDS + stack.waits["MonitorDown"]
     return Row("MonitorDown", "the monitor killed; by mail", true_at - killed_at, mail.at - true_at, allowed)
 
