@@ -58,6 +58,6 @@ def test_every_kind_that_a_recipe_may_name_can_be_run() -> None:
 def test_it_names_the_options_of_run() -> None:
     told = set(re.findall(r"^\| `(--[a-z-]+)` \|", PAGE, re.MULTILINE))
     shown = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}, terminal_width=200).output
-    live = {"--loop", "--once", "--retrain", "--metrics-port", "--max-bars"}
+    live = {"--loop", "--once", "--retrain", "--metrics-port", "--max-bars", "--shadow"}
     everywhere = {"--set", "--pairs", "--json", "--help"}
     assert told == set(re.findall(r"(?<!\S)--[a-z-]+", shown)) - live - everywhere
