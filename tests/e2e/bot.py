@@ -28,9 +28,9 @@ class Bot:
         self._database = database
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._api = httpx.Client(
-            base_url=f"{api}/api/v1", auth=("quantbus", "e2e-password"), timeout=10, trust_env=False
-        )
+        self.url = api
+        self.login = ("quantbus", "e2e-password")
+        self._api = httpx.Client(base_url=f"{api}/api/v1", auth=self.login, timeout=10, trust_env=False)
 
     def start(self) -> None:
         """Start, and return once the bot runs its loop."""

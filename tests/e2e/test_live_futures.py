@@ -1,8 +1,10 @@
 """A live bot on swaps: real orders of an account at the paper exchange, asked of the exchange itself."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,26 @@ import httpx
 import pytest
 
 from quantbus_contracts import SignalBus
+from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.embedded import start_server
+from quantbus_contracts.mongo.account_snapshots import AsyncAccountSnapshots
+from quantbus_contracts.mongo.client import connect_async
+from quantbus_contracts.runtime.metrics import new_registry
 from quantbus_contracts.schema import Signal, Strategy
 from quantbus_contracts.testing import make_signal
+from quantbus_services.account.metrics import AccountMetrics
+from quantbus_services.account.settings import AccountSettings
+from quantbus_services.account.venue import open_account
+from quantbus_services.account.watch import Look, Watch
+from quantbus_services.monitor.checks import Sources
+from quantbus_services.monitor.checks.orders import PositionMismatch
+from quantbus_services.monitor.freqtrade_api import FreqtradeApi
+from quantbus_services.monitor.reconciliation.reconcile import Patience
+from quantbus_services.monitor.stored_view import StoredView
 from quantbus_services.paper_exchange import ccxt_config
 from tests.e2e.bot import Bot
 from tests.e2e.stack import (
+    CONSUMER,
     STRATEGY,
     Bus,
     early_in_a_bar,
@@ -36,7 +52,8 @@ PAIR = "ETH/USDT:USDT"
 class Live:
     """The bot, the bus it listens to, and the account it trades."""
 
-    def __init__(self, bus: Bus, bot: Bot, account: ccxt.binance) -> None:
+    def __init__(self, bus: Bus, bot: Bot, account: ccxt.binance, venue_url: str) -> None:
+        self.venue_url = venue_url
         self.bus = bus
         self.bot = bot
         self.account = account
@@ -80,7 +97,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         bot = make_bot(folder, venue, environment, "--live", "--futures", pairs=(PAIR,))
         configure(folder / "bot.json", key)
         keys = {"apiKey": key["api_key"], "secret": key["secret"]}
-        stack = Live(bus, bot, ccxt.binance({**ccxt_config(venue), **keys}))
+        stack = Live(bus, bot, ccxt.binance({**ccxt_config(venue), **keys}), venue)
         SignalBus(bus.connection, publisher="e2e").declare(
             Strategy(
                 strategy_id=STRATEGY,
@@ -146,3 +163,52 @@ def test_a_reversal_turns_the_account_round(live: Live) -> None:
     assert live.position()[0] == "short"
     assert live.orders()[3:] == [("sell", True), ("sell", False)]
     assert "Traceback" not in live.bot.log.read_text(encoding="utf-8")
+
+
+async def test_the_monitor_finds_what_was_closed_behind_the_bots_back(live: Live) -> None:
+    """The real Freqtrade notices that itself within an hour; three sides compared tell it within two looks."""
+    eventually(lambda: len(live.stops()) == 1, within=60, what="the stop of the short to lie at the exchange")
+    clock, settle = SystemClock(), timedelta(seconds=3)
+    connection = connect_async(live.bus.connection.settings, app="e2e", timeout_seconds=20)
+    settings = AccountSettings(
+        name="live",
+        venue_url=live.venue_url,
+        markets=("swap",),
+        key=live.account.apiKey,
+        secret=live.account.secret,
+    )
+    account = open_account(settings, clock)
+    add = AsyncAccountSnapshots(connection).add
+    look = Look(connection.server_now, add, no_beat)
+    watch = Watch(account, look, settings, AccountMetrics(new_registry("e2e", "0")), random=lambda: 0.1)
+    view, api = StoredView(connection, clock), FreqtradeApi.at(live.bot.url, *live.bot.login)
+    check = PositionMismatch(
+        Sources(view, bot=api, consumer_id=CONSUMER, account_name="live", patience=Patience(settle=settle))
+    )
+
+    async def found() -> set[str]:
+        await watch.once()
+        now = await connection.server_now()
+        view.begin_cycle(now)
+        return {finding.kind for finding in await check.check(now)}
+
+    try:
+        await found()
+        await asyncio.sleep(settle.total_seconds() + 1)
+        assert not await found() & {"account_flat", "account_holds_unknown", "amount_differs", "stop_missing"}
+        assert check.note.startswith("three sides")
+        amount = live.position()[1]
+        await asyncio.to_thread(
+            live.account.create_order, PAIR, "market", "buy", amount, None, {"reduceOnly": True}
+        )
+        await found()
+        await asyncio.sleep(settle.total_seconds() + 1)
+        assert "account_flat" in await found()
+    finally:
+        await account.close()
+        await api.close()
+        await connection.close()
+
+
+async def no_beat(*_: object) -> None:
+    """Say nothing."""
