@@ -25,7 +25,7 @@ PYTHON_IMAGE = "python:3.12-slim-bookworm"
 OFFLINE_IMAGE = "quantbus-build-offline"
 UV = "uv==0.13.9"
 _TOOLS = ("dockerd", "docker", "debootstrap", "unshare", "nsenter", "iptables")
-_DEBIAN = "python3,python3-venv,python3-pip,python-is-python3,libgomp1,ca-certificates"
+_DEBIAN = "python3,python3-venv,python3-pip,python-is-python3,libgomp1,ca-certificates,wget"
 _ASK = """
 import sys, urllib.request, urllib.error
 method, url, key = sys.argv[1:4]
@@ -222,7 +222,11 @@ class StandIns:
                 f"{name} is stood in for by Debian's: apt-get install prometheus prometheus-alertmanager"
             )
         copies = {Path(path): inside for path, inside in found.items() if path is not None}
-        self._image(name, copies, f"COPY {' '.join(copies.values())} /bin/\n")
+        kept = (
+            "/" + name.partition("/")[2].partition(":")[0]
+        )  # the folder whose owner a new volume takes over
+        owned = f"RUN mkdir {kept} && chown 65534:65534 {kept}\n"
+        self._image(name, copies, f"COPY {' '.join(copies.values())} /bin/\n{owned}")
 
     def _builder(self) -> None:
         """Bring uv and the packages of the lock, from the cache that set up this checkout."""
