@@ -174,5 +174,4 @@ def test_on_recorded_bars_the_report_claims_no_more_than_its_figures(
     assert report.refused is bool(refused)
     published = report.artefacts["publish"].facts["published"]
     assert (published is None) is bool(refused)
-    opened = pd.read_json(json.dumps(told["per_month"]), typ="series")
-    assert len(opened) >= 3
+    assert len(told["per_month"]) >= 3
