@@ -109,7 +109,7 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_MONITOR_FREQTRADE_PASSWORD": "password of Freqtrade's REST API",
     "QUANTBUS_MONITOR_FREQTRADE_PASSWORD_FILE": "file with that password",
     "QUANTBUS_MONITOR_FREQTRADE_CONSUMER": "that bot's consumer_id, where several bots share the ledger",
-    "QUANTBUS_MONITOR_FREQTRADE_ACCOUNT": "QUANTBUS_ACCOUNT_NAME of that bot's account, where its lease does not say it",
+    "QUANTBUS_MONITOR_FREQTRADE_ACCOUNT": "QUANTBUS_ACCOUNT_NAME of that bot's account, where its lease says none",
     "QUANTBUS_MONITOR_BLOCK_ENTRIES": "what enters no more while a position is unexplained: pair, consumer or never",
     "QUANTBUS_MONITOR_ACCOUNT_STALE_SECONDS": "how old a snapshot of the account may be",
     "QUANTBUS_MONITOR_AMOUNT_TOLERANCE": "share by which account and bot may differ in a position",
