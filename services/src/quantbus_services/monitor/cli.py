@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from quantbus_services.monitor.daily_cli import report
 from quantbus_services.monitor.findings_cli import ack, findings
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(findings)
 app.command()(ack)
+app.command()(report)
 
 
 @app.command()
