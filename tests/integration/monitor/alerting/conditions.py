@@ -44,6 +44,25 @@ def above(metric: str, limit: float, about: str = "") -> Condition:
     )
 
 
+def older(metric: str, seconds: float, about: str = "") -> Condition:
+    """Return: the moment that ``metric`` names is longer ago than that."""
+    return lambda samples, now: any(
+        name.startswith(metric) and about in name and now - value > seconds for name, value in samples.items()
+    )
+
+
+def total_above(metric: str, limit: float) -> Condition:
+    """Return: all series of ``metric`` together are above ``limit``."""
+    return lambda samples, now: (
+        sum(value for name, value in samples.items() if name.startswith(metric)) > limit
+    )
+
+
+def absent(metric: str) -> Condition:
+    """Return: the process answers and has no series of that name."""
+    return lambda samples, now: bool(samples) and not any(name.startswith(metric) for name in samples)
+
+
 def gone(samples: Samples, now: float) -> bool:
     """Tell whether the process no longer answers."""
     return not samples
