@@ -5,7 +5,7 @@ from quantbus_research.publish.door import SignalSink, open_sink, standing_live
 from quantbus_research.publish.holding import Held, hold_back
 from quantbus_research.publish.past import Said, Speaks, leftovers, sayings, signals_of_past
 from quantbus_research.publish.positions import Position, position_before, read_position
-from quantbus_research.publish.selecting import choose, is_due, last_turn, read_weight
+from quantbus_research.publish.selecting import choose, chosen_weights, is_due, last_turn, read_weight
 from quantbus_research.publish.signals import Provenance, declaration_of, to_signals
 from quantbus_research.publish.walking import positions_of
 
@@ -20,6 +20,7 @@ __all__ = [
     "Verdict",
     "View",
     "choose",
+    "chosen_weights",
     "decide",
     "declaration_of",
     "hold_back",

@@ -9,11 +9,11 @@ import pandas as pd
 from quantbus_contracts.ports import SignalReader
 from quantbus_contracts.schema import Origin
 from quantbus_contracts.timeframe import Timeframe
-from quantbus_research.backtests import exchanged, top_k
+from quantbus_research.backtests import exchanged
 from quantbus_research.publish.decisions import Verdict, View
 from quantbus_research.settings.nodes import SelectionSettings
 
-__all__ = ["choose", "is_due", "last_turn", "read_weight"]
+__all__ = ["choose", "chosen_weights", "is_due", "last_turn", "read_weight"]
 
 _WINDOWS_BARS = (200, 5_000, 2_000_000)
 
@@ -41,13 +41,48 @@ def choose(
     if not is_due:
         return tuple(Verdict(view, None, f"chosen every {settings.every_bars} bars only") for view in views)
     known = {view.pair: view.score for view in views if view.score is not None}
-    stuck = {view.pair: held[view.pair] for view in views if view.pair in held and view.pair not in known}
-    if settings.short and len(known) < 2 * settings.hold and len(known) < len(views):
+    scores = {symbols[pair]: score for pair, score in known.items()}
+    weights = {symbols[pair]: weight for pair, weight in held.items() if pair in symbols}
+    chosen = chosen_weights(scores, weights, settings, pairs=len(views))
+    if chosen is None:
         told = f"{len(known)} of {len(views)} pairs have a score, too few to choose; all stays as it is"
         return tuple(Verdict(view, None, told) for view in views)
-    wanted = _targets(known, held, stuck, settings, symbols)
+    wanted = {pair: chosen[symbols[pair]] for pair in known if symbols[pair] in chosen}
     places = {pair: place for place, pair in enumerate(sorted(known, key=lambda pair: -known[pair]), start=1)}
     return tuple(_verdict(view, wanted, held, places) for view in views)
+
+
+def chosen_weights(
+    known: Mapping[str, float], held: Mapping[str, float], settings: SelectionSettings, *, pairs: int
+) -> dict[str, float] | None:
+    """Return the weights other than zero of the symbols whose score is known; None if there are too few to choose.
+
+    The one rule of a selection, over the past and live: what is held and has no score stays, and its place is taken.
+
+    Parameters
+    ----------
+    known, held
+        Scores, and weights other than zero, by symbol.
+    pairs
+        How many symbols there are to choose from, with a score or without.
+    """
+    if settings.short and len(known) < 2 * settings.hold and len(known) < pairs:
+        return None
+    stuck = [weight for symbol, weight in held.items() if symbol not in known]
+    free = settings.hold - max(sum(weight > 0 for weight in stuck), sum(weight < 0 for weight in stuck))
+    share = 1.0 / settings.hold
+    if free < 1 or not known:
+        return {}
+    if settings.drop is not None:
+        before = [symbol for symbol in held if symbol in known]
+        scores = pd.Series(dict(known), dtype=np.float64)
+        return dict.fromkeys(exchanged(before, scores, free, settings.drop), share)
+    ranked = sorted(known, key=lambda symbol: (-known[symbol], symbol))
+    if not settings.short:
+        return dict.fromkeys(ranked[:free], share)
+    if len(ranked) < 2 * free:
+        return {}
+    return dict.fromkeys(ranked[:free], 0.5 * share) | dict.fromkeys(ranked[-free:], -0.5 * share)
 
 
 def read_weight(
@@ -92,29 +127,6 @@ def is_due(
 def last_turn(timeframe: Timeframe, bar: datetime, every: int) -> datetime:
     """Return the newest bar, up to ``bar``, whose number since 1970 is a multiple of ``every``."""
     return bar - int(bar.timestamp()) // timeframe.seconds % every * timeframe.delta
-
-
-def _targets(
-    known: Mapping[str, float],
-    held: Mapping[str, float],
-    stuck: Mapping[str, float],
-    settings: SelectionSettings,
-    symbols: Mapping[str, str],
-) -> dict[str, float]:
-    """Return the weight of each pair that is to be held."""
-    taken = max(sum(weight > 0 for weight in stuck.values()), sum(weight < 0 for weight in stuck.values()))
-    free, share = settings.hold - taken, 1.0 / settings.hold
-    if free < 1 or not known:
-        return {}
-    scores = pd.Series({symbols[pair]: score for pair, score in known.items()}, dtype=np.float64)
-    pairs = {symbols[pair]: pair for pair in known}
-    if settings.drop is not None:
-        before = [symbols[pair] for pair in held if pair in known]
-        return {pairs[symbol]: share for symbol in exchanged(before, scores, free, settings.drop)}
-    moment = pd.Timestamp(0, tz="UTC")
-    row = top_k(pd.concat({moment: scores}).swaplevel(), free, short=settings.short).loc[moment]
-    share = 0.5 * share if settings.short else share
-    return {pairs[str(symbol)]: float(np.sign(weight)) * share for symbol, weight in row.items() if weight}
 
 
 def _verdict(

@@ -113,6 +113,36 @@ def test_a_choice_holds_the_best_in_equal_parts_at_midnight_only(world: World) -
         assert set(row[row > 0].index.get_level_values(0)) == set(best)
 
 
+@pytest.mark.parametrize("drop", [(), ("nodes.policy.drop=1",)], ids=["anew", "exchanged"])
+def test_a_held_pair_whose_bar_is_missing_at_a_turn_is_not_sold_and_keeps_its_place(
+    world: World, drop: tuple[str, ...]
+) -> None:
+    recipe = recipe_of(CHOICE, sets=drop)
+    targets = world.run(recipe)["policy"].table("targets")["target"]
+    turns = targets.index.get_level_values(1).unique()
+    turn, before = turns[-5], turns[-6]
+    held = targets[targets > 0].xs(before, level=1).index[0]
+    gone = (world.panel.index.get_level_values(0) == held) & (world.panel.index.get_level_values(1) == turn)
+    world.panel = world.panel[~gone]
+    told = world.run(recipe)["policy"].table("targets")["target"].xs(turn, level=1)
+    assert held not in told.index
+    assert sorted(told) == [0.0, 0.0, 0.5], "one place of two is taken by what is not known"
+
+
+def test_what_is_due_by_time_leaves_also_while_a_model_cannot_score(world: World) -> None:
+    sets = ["nodes.policy.hold_bars=6", "nodes.policy.enter=-1.0", "nodes.policy.exit=-1.0"]
+    opened = world.panel.index.get_level_values(1)
+    moments = opened.unique().sort_values()
+    gone = (world.panel.index.get_level_values(0) == "BINANCE:ETHUSDT") & (opened == moments[450])
+    world.panel = world.panel[~gone]
+    made = world.run(recipe_of(MODEL, sets=sets))
+    table = made["policy"].table("targets").xs("BINANCE:ETHUSDT")
+    blind = table[(table.index > moments[450]) & table["score"].isna()]
+    assert len(blind) > 20, "a gap in the look-back leaves bars without a score"
+    assert blind["target"].iloc[:6].max() in (0.0, 1.0)
+    assert blind["target"].iloc[6:].max() == 0.0, "held for six bars at most, whatever is not known"
+
+
 def test_more_cannot_be_held_than_there_are(world: World) -> None:
     with pytest.raises(ConfigError, match="hold: expected at most the 4 pairs of the recipe, found 5"):
         world.run(recipe_of(CHOICE, sets=["nodes.policy.hold=5"]))

@@ -40,14 +40,18 @@ def history_of(inputs: Inputs) -> pd.DataFrame:
 
 
 def scored(scores: pd.Series, history: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of an artefact of scores: the rows that have one, by symbol and time."""
+    """Return the table of an artefact of scores: from the first on, each bar that there is; NaN where it has none.
+
+    So what follows sees the bars about which nothing is known: an exit may be due at them by time.
+    """
     known = scores[np.isfinite(scores.to_numpy(np.float64))].sort_index()
     if known.empty:
         raise ConfigError(
             "expected scores of some bars, found none: the factors look back further than the bars go; "
             "give the data node more bars, or the factors shorter windows"
         )
-    return history.reindex(known.index).assign(score=known)[["score", "close", "unbroken"]]
+    since = history[history.index.get_level_values(1) >= known.index.get_level_values(1).min()].sort_index()
+    return since.assign(score=known.reindex(since.index))[["score", "close", "unbroken"]]
 
 
 def handed_on(artefacts: Sequence[Artefact]) -> dict[str, Json]:

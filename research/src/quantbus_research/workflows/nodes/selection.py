@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.backtests import at_turns, top_k, top_k_drop_n
+from quantbus_research.backtests import at_turns
+from quantbus_research.publish import chosen_weights
 from quantbus_research.settings.nodes import ArtefactType, SelectionSettings
 from quantbus_research.workflows.nodes._base import Artefact, Context, Inputs, NodeKind
 from quantbus_research.workflows.nodes._tables import handed_on
@@ -13,7 +14,7 @@ __all__ = ["SELECTION"]
 
 
 def run(inputs: Inputs, settings: SelectionSettings, context: Context) -> Artefact:
-    """Choose at each turn; a pair whose score is not known then is not held."""
+    """Choose at each turn, as the worker does: of a pair whose score is not known then nothing is said."""
     market = context.recipe.market
     if settings.hold > len(market.pairs):
         raise ConfigError(
@@ -25,18 +26,30 @@ def run(inputs: Inputs, settings: SelectionSettings, context: Context) -> Artefa
         raise ConfigError(
             f"expected scores at one turn of {settings.every_bars} bars at least, found none; give the data node more"
         )
-    if settings.drop is None:
-        chosen = top_k(scores, settings.hold, short=settings.short)
-    else:
-        chosen = top_k_drop_n(scores, settings.hold, settings.drop)
-    index = pd.MultiIndex.from_product([chosen.columns, chosen.index], names=["symbol", "datetime"])
-    targets = pd.DataFrame({"target": chosen.to_numpy(np.float64).T.ravel()}, index=index)
-    targets = targets.join(table[["score", "close"]])
+    told = _walked(scores, settings, len(market.pairs))
+    targets = told.to_frame("target").join(table[["score", "close"]])
+    turns = int(targets.index.get_level_values(1).nunique())
     return Artefact(
         ArtefactType.TARGETS,
         tables={"targets": targets},
-        facts={"speaks": "weight", "shared": True, "turns": len(chosen), **handed_on(inputs.artefacts)},
+        facts={"speaks": "weight", "shared": True, "turns": turns, **handed_on(inputs.artefacts)},
     )
+
+
+def _walked(scores: pd.Series, settings: SelectionSettings, pairs: int) -> pd.Series:
+    """Return the weight of each symbol that has a score, turn by turn, beginning with nothing."""
+    table = scores.unstack(level=0).sort_index().sort_index(axis=1)
+    names, values = [str(symbol) for symbol in table.columns], table.to_numpy(np.float64)
+    targets, held = np.full(values.shape, np.nan), dict[str, float]()
+    for place, row in enumerate(values):
+        known = {name: float(row[column]) for column, name in enumerate(names) if np.isfinite(row[column])}
+        chosen = chosen_weights(known, held, settings, pairs=pairs)
+        if chosen is None:
+            continue
+        targets[place] = [chosen.get(name, 0.0) if name in known else np.nan for name in names]
+        held = {name: weight for name, weight in held.items() if name not in known} | chosen
+    index = pd.MultiIndex.from_product([table.columns, table.index], names=["symbol", "datetime"])
+    return pd.Series(targets.T.ravel(), index=index).dropna()
 
 
 SELECTION = NodeKind(SelectionSettings, run)
