@@ -59,7 +59,7 @@ class LoopMetrics:
         )
         self.checked = Gauge(
             "quantbus_monitor_check_last_known_timestamp_seconds",
-            "When a check last knew its answer.",
+            "When a check last knew its answer; before the first, when its process began to look.",
             ["check"],
             registry=registry,
         )

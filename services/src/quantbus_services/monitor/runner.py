@@ -9,6 +9,7 @@ import structlog
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import BusUnavailable, QuantbusError
+from quantbus_services.monitor.acknowledged import acknowledged, marked
 from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.bot_readings import BotReadings
 from quantbus_services.monitor.checks import Check, Limits, Noting
@@ -16,7 +17,7 @@ from quantbus_services.monitor.exported import finding_series
 from quantbus_services.monitor.findings import Finding
 from quantbus_services.monitor.metrics import LoopMetrics, remove, set_all
 from quantbus_services.monitor.readings import Readings
-from quantbus_services.monitor.status import consumers_status, strategies_status
+from quantbus_services.monitor.status import FindingStatus, consumers_status, strategies_status
 from quantbus_services.monitor.view import BusView
 
 __all__ = ["CyclicView", "Runner", "run_checks"]
@@ -88,6 +89,7 @@ class Runner:
         self._limits = limits
         self._readings = readings
         self._keep_on_bus = keep
+        self._stood: dict[str, list[FindingStatus]] = {}
 
     async def run(self, interval: timedelta) -> None:
         """Run a cycle every ``interval`` until cancelled; a cycle that breaks is logged and tried again."""
@@ -106,13 +108,14 @@ class Runner:
     async def cycle(self) -> None:
         """Look at everything once."""
         begun = self._clock.now()
+        self._begin_to_wait(begun)
         try:
             now = await self._ask_time()
             await self._begin(now)
             await self._readings.take(now)
             if self._bot is not None:
                 self._board.bot_asked(answered=await self._bot.take(now))
-            outcomes = await run_checks(self._due(now), now)
+            outcomes = await self._with_acknowledgements(await run_checks(self._due(now), now), now)
             for outcome in outcomes:
                 self._put(outcome)
             await self._keep(outcomes, now)
@@ -135,12 +138,30 @@ class Runner:
         self._metrics.last_cycle.set(ended.timestamp())
         self._metrics.cycle_seconds.observe(max(0.0, (ended - begun).total_seconds()))
 
+    def _begin_to_wait(self, now: datetime) -> None:
+        """Let the age of every answer count from the first look: one that never comes is missed as well."""
+        if self._board.last_cycle is None:
+            for check in self._checks:
+                self._metrics.checked.labels(check.name).set(now.timestamp())
+
     async def _begin(self, now: datetime) -> None:
         self._view.begin_cycle(now)
         if self._board.last_cycle is None:
             await self._readings.resume(now)  # from our last sign of life, before the next one replaces it
             await self._beat(now)  # before looking, or a restarted monitor finds itself lost
             self._view.begin_cycle(now)
+
+    async def _with_acknowledgements(self, outcomes: list[Outcome], now: datetime) -> list[Outcome]:
+        """Mark what a person has taken on, whichever check found it."""
+        if not any(outcome.findings for outcome in outcomes):
+            return outcomes
+        try:
+            taken_on = acknowledged(await self._view.open_findings(), now)
+        except BusUnavailable:
+            raise
+        except QuantbusError:  # such as a role from before there were findings: then nothing is taken on
+            return outcomes
+        return [marked(outcome, taken_on) for outcome in outcomes]
 
     async def _keep(self, outcomes: Sequence[Outcome], now: datetime) -> None:
         if self._keep_on_bus is not None:
@@ -187,7 +208,13 @@ class Runner:
             self._bot.put_reconciliation(outcome)
 
     def _export_findings(self, now: datetime) -> None:
-        set_all(self._metrics.finding_since, finding_series(self._board.status(now).findings))
+        """Export what stands; of a check that cannot know what stood when it last could: unknown is not over."""
+        status = self._board.status(now)
+        for check in status.checks:
+            if check.outcome in ("fine", "found"):
+                self._stood[check.name] = [one for one in status.findings if one.check == check.name]
+        standing = [one for found in self._stood.values() for one in found]
+        set_all(self._metrics.finding_since, finding_series(standing))
 
     def _log_changes(self, outcome: Outcome) -> None:
         last = self._board.outcome_of(outcome.check)

@@ -8,6 +8,8 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from quantbus_contracts import Heartbeat
+from quantbus_contracts.schema import RecordedFinding, finding_id
 from quantbus_contracts.testing import FrozenClock, make_candle, make_execution, make_signal
 from quantbus_services.monitor.app import create_app
 from quantbus_services.monitor.board import Board
@@ -277,3 +279,87 @@ async def test_an_unforeseen_failure_that_never_ends_ends_the_process(
     monkeypatch.setattr(monitor.runner, "cycle", cycle)
     with pytest.raises(ZeroDivisionError):
         await monitor.runner.run(timedelta(0))
+
+
+def taken_on(kind: str, subject: str, *, evidence: str = "") -> RecordedFinding:
+    return RecordedFinding(
+        finding_id=finding_id(kind, kind, subject),
+        check=kind,
+        kind=kind,
+        subject=subject,
+        severity="critical",
+        message="it stands",
+        action="look",
+        evidence=evidence,
+        first_seen=NOON,
+        last_seen=NOON,
+        episode=1,
+        acknowledged_at=NOON,
+        acknowledged_by="anna",
+        acknowledged_reason="switched off on purpose",
+        acknowledged_evidence=evidence,
+    )
+
+
+async def test_a_finding_of_any_check_that_somebody_took_on_calls_nobody(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    bus.beats.beat(Heartbeat(process="ingestion", instance="old", at=NOON, started_at=NOON, version="1"))
+    frozen_clock.advance(seconds(90))
+    series = {"check": "heartbeat_lost", "kind": "heartbeat_lost", "severity": "critical"}
+    series |= {"subject": "ingestion/old", "strategy_id": "", "pair": ""}
+    await monitor.runner.cycle()
+    assert monitor.read("finding_since_timestamp_seconds", **series) is not None
+    assert not (await monitor.status()).ok
+    bus.findings = [taken_on("heartbeat_lost", "ingestion/old")]
+    frozen_clock.advance(seconds(10))
+    await monitor.runner.cycle()
+    status = await monitor.status()
+    assert [finding.acknowledged for finding in status.findings] == [True]
+    assert status.ok
+    assert monitor.read("finding_since_timestamp_seconds", **series) is None
+
+
+async def test_a_loss_that_was_taken_on_calls_again_once_it_is_a_multiple_of_what_it_was(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    bus.findings = [taken_on("drawdown_high", "freqtrade", evidence="limit x 1")]
+    for drawdown, is_quiet in ((0.2, True), (0.29, True), (0.31, False)):
+        monitor.figures.given = {"drawdown_ratio": drawdown}
+        frozen_clock.advance(seconds(10))
+        await monitor.runner.cycle()
+        [finding] = (await monitor.status()).findings
+        assert finding.acknowledged is is_quiet
+
+
+async def test_a_check_that_never_knew_its_answer_ages_from_the_first_look(
+    bus: FakeBus, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    bus.server = None
+    for _ in range(2):
+        await monitor.runner.cycle()
+        frozen_clock.advance(seconds(30))
+    known_at = monitor.read("monitor_check_last_known_timestamp_seconds", check="disk_low")
+    assert known_at == NOON.timestamp()
+
+
+async def test_what_stood_is_not_over_because_it_cannot_be_looked_at(
+    bus: FakeBus, bot: FakeBot, monitor: Monitor, frozen_clock: FrozenClock
+) -> None:
+    bot.trades = [open_trade(None, NOON - seconds(600))]
+    series = {"check": "position_mismatch", "kind": "trade_without_signal", "severity": "critical"}
+    series |= {"subject": "- BTC/USDT #1", "strategy_id": "", "pair": "BTC/USDT"}
+    await monitor.runner.cycle()
+    assert monitor.read("finding_since_timestamp_seconds", **series) is not None
+    bot.down = True
+    frozen_clock.advance(seconds(10))
+    await monitor.runner.cycle()
+    assert monitor.read("finding_since_timestamp_seconds", **series) is not None
+    bus.go_down()
+    await monitor.runner.cycle()
+    assert monitor.read("finding_since_timestamp_seconds", **series) is not None
+    bus.go_down(down=False)
+    bot.down, bot.trades = False, []
+    frozen_clock.advance(seconds(10))
+    await monitor.runner.cycle()
+    assert monitor.read("finding_since_timestamp_seconds", **series) is None

@@ -46,5 +46,6 @@ class DailyLoss:
                 message=f"expected {self._bot} to lose at most {self._limit:.1%} in a day, but it has lost {loss:.1%} "
                 "since midnight UTC, open trades included",
                 action="`quantbus controls block` stops entries for the rest of the day; see which trades lost",
+                evidence=f"limit x {loss // self._limit:.0f}",
             )
         ]

@@ -46,5 +46,6 @@ class DrawdownHigh:
                 message=f"expected {self._bot} to stay within {self._limit:.1%} of its highest balance, but it is "
                 f"{figures.drawdown_ratio:.1%} below, at {figures.equity:g} {figures.stake_currency}",
                 action="`quantbus controls block` stops entries; look which strategy lost before letting it go on",
+                evidence=f"limit x {figures.drawdown_ratio // self._limit:.0f}",
             )
         ]

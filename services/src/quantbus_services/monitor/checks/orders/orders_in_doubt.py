@@ -46,6 +46,7 @@ def _of_unknown_fate(bot: str, count: int) -> Finding:
         message=f"expected to know of every order whether the venue has it, but of {count} of {bot} nobody does; their "
         "pairs are not entered",
         action="look at the venue; `quantbus executor claims` lists them, `quantbus executor settle` ends each doubt",
+        evidence=str(count),
     )
 
 

@@ -1,5 +1,6 @@
 """Whether what was published is still what it was."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -38,9 +39,15 @@ class AuditBroken:
                 message=f"expected the audit of {strategy_id} to fit, but {_told(items)}",
                 action=f"stop its bots (`quantbus controls block`), then look at all of it with `quantbus audit "
                 f"verify --strategy-id {strategy_id}`: somebody changed what was published",
+                evidence=_evidence(items),
             )
             for strategy_id, items in sorted(by_strategy.items())
         ]
+
+
+def _evidence(items: list[AuditFinding]) -> str:
+    named = " ".join(sorted(f"{item.kind} {item.subject}" for item in items))
+    return f"{len(items)} {hashlib.sha256(named.encode()).hexdigest()[:16]}"
 
 
 def _told(items: list[AuditFinding]) -> str:
