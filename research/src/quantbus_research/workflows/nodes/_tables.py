@@ -51,7 +51,8 @@ def scored(scores: pd.Series, history: pd.DataFrame) -> pd.DataFrame:
             "give the data node more bars, or the factors shorter windows"
         )
     since = history[history.index.get_level_values(1) >= known.index.get_level_values(1).min()].sort_index()
-    return since.assign(score=known.reindex(since.index))[["score", "close", "unbroken"]]
+    table: pd.DataFrame = since.assign(score=known.reindex(since.index))
+    return table[["score", "close", "unbroken"]]
 
 
 def handed_on(artefacts: Sequence[Artefact]) -> dict[str, Json]:
