@@ -1,6 +1,7 @@
 """What was wrong that day, by data, checks and controls, and what is left to ask; pure."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -20,6 +21,7 @@ from quantbus_services.monitor.daily.report import (
     Question,
     StrategyDay,
 )
+from quantbus_services.monitor.pages.words import count
 
 __all__ = ["controls_of_day", "data_incidents", "findings_of_day", "questions_of"]
 
@@ -34,7 +36,7 @@ def data_incidents(facts: DayFacts) -> tuple[DataIncident, ...]:
         DataIncident(
             kind="revised",
             subject=f"{item.symbol} {item.timeframe}",
-            told=f"bars corrected: {item.bars}; a close changed by {item.most:.3%} at most",
+            told=f"{count(item.bars, 'bar')} corrected; a close changed by {item.most:.3%} at most",
             since=None,
             open=False,
         )
@@ -44,7 +46,7 @@ def data_incidents(facts: DayFacts) -> tuple[DataIncident, ...]:
         DataIncident(
             kind="disagreed",
             subject=f"{item.symbol} {item.timeframe}",
-            told=f"two sources differed about {item.bars} bars; in a close by {item.most:.3%} at most",
+            told=f"two sources differed about {count(item.bars, 'bar')}; in a close by {item.most:.3%} at most",
             since=None,
             open=False,
         )
@@ -150,15 +152,14 @@ def _what_happened(
 def questions_of(facts: DayFacts, strategies: Iterable[StrategyDay]) -> tuple[Question, ...]:
     """Return what a person must look at, the most severe first, each with the command that shows more."""
     asked = [*_about_orders(facts), *_about_findings(facts), *_about_bot(facts)]
-    for strategy in strategies:
-        asked += _about_strategy(facts, strategy)
+    asked += _about_strategies(facts, strategies)
     asked += [_about_control(control) for control in facts.controls if _forgotten(control, facts)]
     if any(gap.state in BROKEN_GAPS for gap in facts.gaps):
         broken = sum(gap.bars for gap in facts.gaps if gap.state in BROKEN_GAPS)
         asked.append(
             Question(
                 severity="warning",
-                what=f"{broken} bars may exist that the bus does not have",
+                what=f"{count(broken, 'bar')} may exist that the bus does not have",
                 command="quantbus ingest gaps",
             )
         )
@@ -207,28 +208,45 @@ def _about_bot(facts: DayFacts) -> list[Question]:
     return [Question(severity="warning", what=told, command="quantbus monitor check")]
 
 
-def _about_strategy(facts: DayFacts, own: StrategyDay) -> list[Question]:
-    name, asked = own.strategy_id, []
+def _about_strategies(facts: DayFacts, strategies: Iterable[StrategyDay]) -> list[Question]:
+    """Return what there is to ask; of one kind of question the first few strategies are named, the others counted."""
+    by_kind: dict[str, list[Question]] = defaultdict(list)
+    for strategy in strategies:
+        for kind, question in _about_strategy(facts, strategy):
+            by_kind[kind].append(question)
+    asked = []
+    for kind, questions in by_kind.items():
+        asked += questions[:_MOST_NAMED]
+        left = len(questions) - _MOST_NAMED
+        if left > 0:
+            told = f"{count(left, 'more strategy', 'more strategies')} {kind}: see the table of strategies"
+            asked.append(Question(severity="warning", what=told, command="quantbus strategies list"))
+    return asked
+
+
+def _about_strategy(facts: DayFacts, own: StrategyDay) -> Iterator[tuple[str, Question]]:
+    name = own.strategy_id
     listing = f"quantbus signals list --strategy {name} --since {facts.start:%Y-%m-%d}"
+
+    def ask(kind: str, told: str, command: str) -> tuple[str, Question]:
+        return kind, Question(severity="warning", what=told, command=command)
+
     if own.bars_silent:
-        told = f"{name} was silent for {own.bars_silent} of {own.bars_due} bars"
-        asked.append(
-            Question(severity="warning", what=told, command=f"quantbus strategies show {name}"),
-        )
+        told = f"{name} was silent for {own.bars_silent} of {count(own.bars_due or 0, 'bar')}"
+        yield ask("with silent bars", told, f"quantbus strategies show {name}")
     if own.outcomes.unseen:
-        told = f"{own.outcomes.unseen} live signals of {name} were seen by no bot"
-        asked.append(Question(severity="warning", what=told, command=listing))
+        told = f"{count(own.outcomes.unseen, 'live signal')} of {name}: seen by no bot"
+        yield ask("with signals that no bot saw", told, listing)
     if own.outcomes.rejected:
-        told = f"{own.outcomes.rejected} signals of {name} ended with a rejected order"
-        asked.append(Question(severity="warning", what=told, command=listing))
+        told = f"{count(own.outcomes.rejected, 'signal')} of {name} ended with a rejected order"
+        yield ask("with rejected orders", told, listing)
     if not own.declared:
         told = f"{name} is not declared: nobody can say whether it is silent"
-        asked.append(Question(severity="warning", what=told, command=f"quantbus strategies declare {name}"))
+        yield ask("that are not declared", told, f"quantbus strategies declare {name}")
     unknown = sum(profit.unknown_exits for profit in own.profits)
     if unknown:
-        told = f"{unknown} exits of {name} have no entry on the bus: what they brought is in no figure"
-        asked.append(Question(severity="warning", what=told, command="quantbus monitor findings --since 1d"))
-    return asked
+        told = f"{count(unknown, 'exit')} of {name} without an entry on the bus: what they brought is in no figure"
+        yield ask("with exits of unknown entry", told, "quantbus monitor findings --since 1d")
 
 
 def _forgotten(control: Control, facts: DayFacts) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from quantbus_services.monitor.daily.report import DayReport, StrategyDay
-from quantbus_services.monitor.daily.telling import OUTCOMES, headline, money, ratios, totals_of
+from quantbus_services.monitor.daily.telling import OUTCOMES, headline, money, share, totals_of
 from quantbus_services.monitor.pages.words import amount, count, moment, percent, span
 
 __all__ = ["markdown_of"]
@@ -88,7 +88,7 @@ def _strategies(report: DayReport) -> Iterator[str]:
 
 
 def _strategy(own: StrategyDay) -> Iterator[str]:
-    mode = {True: " (dry run)", False: "", None: ""}[own.dry_run]
+    mode = " (dry run)" if own.dry_run else ""
     yield from (f"### {_text(own.strategy_id)}{mode}", "")
     became = [
         f"{getattr(own.outcomes, name)} {word}" for name, word, _ in OUTCOMES if getattr(own.outcomes, name)
@@ -125,7 +125,7 @@ def _strategy(own: StrategyDay) -> Iterator[str]:
         ]
         if own.slippage is not None:
             slipped = own.slippage
-            told = ratios(slipped).split(" / ")
+            told = map(percent, (slipped.p50, slipped.p95, slipped.worst))
             spreads.append(("slippage against ref_price", slipped.count, *told))
         yield from _table(("hop", "times", "p50", "p95", "worst"), spreads)
     if own.held:
@@ -157,7 +157,7 @@ def _bot(report: DayReport) -> Iterator[str]:
         yield (
             f"{_text(bot.name)}: equity {amount(bot.equity)} {_text(bot.currency)}, free {amount(bot.free)}, "
             f"{bot.open_trades} open trades, {percent(bot.profit_ratio)} since it began, "
-            f"{percent(bot.drawdown_ratio)} below its highest."
+            f"{share(bot.drawdown_ratio)} below its highest."
         )
     yield ""
 

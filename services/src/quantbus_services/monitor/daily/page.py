@@ -3,10 +3,13 @@
 from importlib.resources import files
 
 from quantbus_services.monitor.daily.report import DayReport
-from quantbus_services.monitor.daily.telling import OUTCOMES, headline, money, ratios, totals_of
+from quantbus_services.monitor.daily.telling import OUTCOMES, headline, money, share, totals_of
 from quantbus_services.monitor.pages.words import amount, count, moment, percent, span
 
 __all__ = ["page_of"]
+
+_OPENED = 8
+"""Of so many strategies all is shown at once; of more the reader opens what the table points to."""
 
 
 def page_of(report: DayReport) -> str:
@@ -21,7 +24,7 @@ def page_of(report: DayReport) -> str:
         "moment": moment,
         "money": money,
         "percent": percent,
-        "ratios": ratios,
+        "share": share,
         "span": span,
     }
     environment.globals["count"] = count
@@ -36,5 +39,6 @@ def page_of(report: DayReport) -> str:
         outcomes=OUTCOMES,
         headline=told,
         level=level,
+        opened=_OPENED,
         sheet=sheet,
     )

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from quantbus_services.monitor.daily.report import DayReport, Outcomes, Spread, StrategyDay
-from quantbus_services.monitor.pages.words import count, percent, span
+from quantbus_services.monitor.daily.report import DayReport, Outcomes, StrategyDay
+from quantbus_services.monitor.pages.words import count
 
-__all__ = ["OUTCOMES", "Totals", "headline", "money", "ratios", "seconds", "totals_of"]
+__all__ = ["OUTCOMES", "Totals", "headline", "money", "share", "totals_of"]
 
 OUTCOMES = (
     ("traded", "traded", "good"),
@@ -72,20 +72,9 @@ def headline(report: DayReport) -> tuple[str, str]:
     return "Nothing is left to ask", "good"
 
 
-def seconds(spread: Spread | None) -> str:
-    """Return median, 95th percentile and worst of a hop."""
-    return (
-        "–" if spread is None else " / ".join(span(each) for each in (spread.p50, spread.p95, spread.worst))
-    )
-
-
-def ratios(spread: Spread | None) -> str:
-    """Return median, 95th percentile and worst of a share."""
-    return (
-        "–"
-        if spread is None
-        else " / ".join(percent(each) for each in (spread.p50, spread.p95, spread.worst))
-    )
+def share(value: float | None) -> str:
+    """Return a share that has no sign."""
+    return "–" if value is None else f"{value:.2%}"
 
 
 def money(value: float | None) -> str:

@@ -153,7 +153,7 @@ def test_every_open_question_names_a_command(report: DayReport) -> None:
         "candle_stale",
         "silent for 4 of 24",
         "seen by no bot",
-        "no entry on the bus",
+        "an entry on the bus",
     ):
         assert expected in told
     assert "halt all by anna" in told
@@ -215,3 +215,12 @@ def test_both_forms_tell_the_same(report: DayReport) -> None:
         assert told in markdown, told
     assert all(line.count(" | ") < 9 for line in markdown.splitlines())
     assert DayReport.model_validate_json(report.model_dump_json()) == report
+
+
+def test_many_strategies_of_one_trouble_are_counted_and_not_all_named() -> None:
+    many = [TREND.model_copy(update={"strategy_id": f"s{number:03}"}) for number in range(100)]
+    report = report_of(replace(quiet_day(), strategies=many))
+    assert len(report.questions) == 6
+    assert "95 more strategies with silent bars" in report.questions[-1].what
+    assert "<details" in page_of(report)
+    assert " open>" not in page_of(report)

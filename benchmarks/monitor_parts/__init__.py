@@ -1,0 +1,1 @@
+"""Parts of the monitor's benchmark."""
