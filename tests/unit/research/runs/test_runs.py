@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from quantbus_contracts.errors import ConfigError
-from quantbus_research.settings.nodes import ArtefactType, LabelSettings, ModelSettings
-from quantbus_research.workflows.nodes import Artefact, Context, Inputs, NodeKind
+from quantbus_research.settings.nodes import ArtefactType, LabelSettings, ModelSettings, QlibSettings
+from quantbus_research.workflows.nodes import KINDS, Artefact, Context, Inputs, NodeKind
 from quantbus_research.workflows.runs import CACHE, RunManifest, RunOptions, rehearse_graph, run_graph
-from tests.unit.research.runs.toys import KILL, RECIPE, Ears, Place, recipe
+from quantbus_research.workflows.runs.keys import node_key
+from tests.unit.research.runs.toys import KILL, NOW, RECIPE, Ears, Place, recipe
 
 ROOT = Path(__file__).resolve().parents[4]
 CHILD = "import sys; from tests.unit.research.runs.toys import main; main(*sys.argv[1:])"
@@ -81,6 +82,26 @@ def test_what_a_setting_decides_is_run_again_and_nothing_else(
     _, ears = place.run(recipe(override))
     again = {name for name, outcome in ears.outcomes().items() if outcome == "done"} & COMPUTED
     assert again == run_again
+
+
+@pytest.mark.parametrize("file", ["own_models.py", "own_models/parts.py"])
+def test_a_model_of_ones_own_is_known_by_its_source(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / file
+    source.parent.mkdir(exist_ok=True)
+    if source.parent != tmp_path:
+        (source.parent / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked = QlibSettings(model="own_models.Ridge", train_bars=9, valid_bars=9, retrain_bars=9)
+
+    def key(text: str) -> str:
+        source.write_text(text, encoding="utf-8")
+        return node_key(KINDS["qlib"], asked, recipe().market, ["bars"], NOW)
+
+    first = key("penalty = 1.0\n")
+    assert key("penalty = 2.0\n") != first
+    assert key("penalty = 1.0\n") == first
 
 
 def test_later_bars_do_not_run_again_what_is_computed_from_the_same_ones(place: Place) -> None:

@@ -1,7 +1,11 @@
 """The kind ``qlib``: scores of a model of Qlib's, each stretch by one that had not seen it."""
 
+import hashlib
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,7 @@ from quantbus_research.workflows.nodes._tables import features_of, handed_on, hi
 __all__ = ["QLIB"]
 
 _LIGHTGBM = "qlib.contrib.model.gbdt.LGBModel"
+_LIBRARIES = ("numpy", "pandas", "pyqlib", "lightgbm", "xgboost", "catboost", "torch", "scikit-learn")
 _DIGITS = 6
 
 
@@ -84,4 +89,25 @@ def _stretches(scores: pd.Series, earned: pd.Series, segments: list[Segments]) -
     return pd.DataFrame(rows).set_index("start")
 
 
-QLIB = NodeKind(QlibSettings, run, libraries=("numpy", "pandas", "pyqlib", "lightgbm", "scikit-learn"))
+def signatures(settings: QlibSettings) -> Mapping[str, str]:
+    """Return what the class is made of, where it is not Qlib's own: its package's sources, or its release."""
+    package = settings.model.partition(".")[0]
+    if package == "qlib":
+        return {}
+    try:
+        found = find_spec(package)
+    except ValueError:  # of a module that was put together by hand
+        found = None
+    if found is None or found.origin is None:
+        return {package: "absent"}
+    if "site-packages" in Path(found.origin).parts:
+        return {name: version(name) for name in sorted(set(packages_distributions().get(package, ())))}
+    folders = [Path(folder) for folder in found.submodule_search_locations or ()]
+    sources = sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(found.origin)]
+    digest = hashlib.sha256()
+    for path in sources:
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return {package: digest.hexdigest()}
+
+
+QLIB = NodeKind(QlibSettings, run, libraries=_LIBRARIES, signatures=signatures)
