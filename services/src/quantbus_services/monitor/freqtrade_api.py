@@ -1,5 +1,6 @@
 """Reads what the bot believes, over Freqtrade's own REST API; never trades."""
 
+import asyncio
 from typing import Protocol, Self, TypeVar
 
 import httpx
@@ -43,9 +44,10 @@ class Bot(Protocol):
 class FreqtradeApi:
     """Freqtrade's REST API at one address, read with basic authentication."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        """Ask through ``client``; use `at`."""
+    def __init__(self, client: httpx.AsyncClient, *, timeout_seconds: float = 3.0) -> None:
+        """Ask through ``client``, and wait so long for a whole answer; use `at`."""
         self._client = client
+        self._timeout_seconds = timeout_seconds
 
     @classmethod
     def at(cls, url: str, user: str, password: str, *, timeout_seconds: float = 3.0) -> Self:
@@ -56,7 +58,8 @@ class FreqtradeApi:
                 auth=httpx.BasicAuth(user, password),
                 timeout=timeout_seconds,
                 trust_env=False,  # a proxy has no business between the monitor and its bot
-            )
+            ),
+            timeout_seconds=timeout_seconds,
         )
 
     async def book(self) -> BotBook:
@@ -93,8 +96,9 @@ class FreqtradeApi:
 
     async def _get(self, path: str, *, also_fine: int = 200) -> httpx.Response:
         try:
-            reply = await self._client.get(path)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            async with asyncio.timeout(self._timeout_seconds):  # httpx's own begins again with every byte
+                reply = await self._client.get(path)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise BotUnavailable(
                 f"expected an answer from Freqtrade at {self._client.base_url}, found "
                 f"{type(error).__name__}: {error}; is the bot up and its api_server enabled?"

@@ -1,5 +1,8 @@
 """What is made of Freqtrade's answers; the transport is in process."""
 
+import asyncio
+import contextlib
+
 import httpx
 import pytest
 
@@ -127,6 +130,27 @@ async def test_a_bot_that_cannot_be_reached_is_unknown() -> None:
 
     with pytest.raises(BotUnavailable, match="connection refused"):
         await api(httpx.MockTransport(refuse)).book()
+
+
+async def test_a_bot_whose_answer_never_ends_is_unknown() -> None:
+    async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n[")
+        with contextlib.suppress(OSError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    bot = FreqtradeApi.at(url, "me", "secret", timeout_seconds=0.2)
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(BotUnavailable, match="TimeoutError"):
+                await bot.book()
+    finally:
+        await bot.close()
+        server.close()
 
 
 async def test_a_closed_trade_is_known_and_an_unknown_one_is_not() -> None:
