@@ -124,9 +124,12 @@ class FreqtradeStandIn:
             "stoploss_on_exchange": False,
         }
         self.whitelist = ["BTC/USDT"]
+        self.pause_seconds = 0.0
+        """Before each answer."""
         self.url = ""
 
     def answer(self, path: str) -> tuple[int, object]:
+        time.sleep(self.pause_seconds)
         name = urlsplit(path).path.removeprefix("/api/v1/")
         if name in (answers := self._answers()):
             return 200, answers[name]

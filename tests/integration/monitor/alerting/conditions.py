@@ -85,6 +85,10 @@ class Sampler:
         began = self._began.get(alert)
         return began if began is not None and (alert in self._true or began >= after) else None
 
+    def is_true(self, alert: str) -> bool:
+        """Tell whether a condition is true now."""
+        return alert in self._true
+
     def __enter__(self) -> "Sampler":
         self._thread.start()
         return self
