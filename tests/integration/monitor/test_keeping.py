@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -93,7 +93,7 @@ async def test_blocking_can_be_switched_off_and_what_stands_is_lifted_all_the_sa
     assert blocks(connection) == []
     await keep(keeper(async_connection), async_connection, FLAT)
     assert blocks(connection) == ["pair:BTC/USDT"]
-    await keep(quiet, async_connection)
+    await keep(quiet, async_connection, FLAT)
     assert blocks(connection) == []
 
 
@@ -139,6 +139,20 @@ async def test_a_monitor_that_watches_another_bot_does_not_close_what_it_never_s
     await keep(keeper(async_connection), async_connection, FLAT)
     await keep(keeper(async_connection, instance="b"), async_connection)
     assert blocks(connection) == ["pair:BTC/USDT"]
+
+
+@pytest.mark.parametrize(("owner", "standing"), [("other", ["pair:BTC/USDT"]), ("bot", [])])
+async def test_what_nobody_looks_at_any_more_is_closed_by_a_monitor_of_the_same_bot_only(
+    connection: Connection, async_connection: AsyncConnection, owner: str, standing: list[str]
+) -> None:
+    await keep(keeper(async_connection), async_connection, FLAT)
+    now = await async_connection.server_now()
+    then = now - timedelta(minutes=4)
+    long_ago = {"$set": {"first_seen": then, "last_seen": then}}
+    connection.collection("findings").update_many({}, long_ago)
+    survivor = keeper(async_connection, instance="b")
+    await survivor.keep([Outcome("position_mismatch", now, owner=owner)], now)
+    assert blocks(connection) == standing
 
 
 DYING = """

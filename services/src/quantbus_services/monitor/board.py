@@ -30,6 +30,8 @@ class Outcome:
     error: str | None = None
     note: str = ""
     """What the check says of itself besides."""
+    owner: str = ""
+    """Whose findings it judged, where their subjects begin with an owner; empty: all of its own."""
 
 
 class Board:

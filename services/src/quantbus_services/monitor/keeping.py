@@ -16,6 +16,7 @@ from quantbus_contracts.ports import ControlSnapshot
 from quantbus_contracts.schema import Control, ControlKind, RecordedFinding, Sighting
 from quantbus_services.monitor.board import Outcome
 from quantbus_services.monitor.findings import Finding
+from quantbus_services.monitor.reconciliation.gathering import NOBODY
 
 __all__ = ["SOURCE", "Controls", "FindingKeeper", "Findings"]
 
@@ -100,11 +101,11 @@ class FindingKeeper:
             for outcome in outcomes
             for finding in outcome.findings
         }
-        known = {outcome.check for outcome in outcomes if outcome.error is None}
+        owners = {outcome.check: outcome.owner for outcome in outcomes if outcome.error is None}
         gone = [
             row.key
             for key, row in standing.items()
-            if row.check in known and key not in seen and self._may_close(row, now)
+            if row.check in owners and key not in seen and self._may_close(row, owners[row.check], now)
         ]
         fresh = [one for key, one in seen.items() if _is_news(one, standing.get(key), now)]
         self._seen = {key for key in self._seen | seen.keys() if key not in gone}
@@ -112,9 +113,12 @@ class FindingKeeper:
             await self._findings.record(fresh, gone, judged_at=now)
         return bool(fresh or gone)
 
-    def _may_close(self, row: RecordedFinding, now: datetime) -> bool:
-        """Tell whether it is ours to close: another monitor may watch another bot."""
-        return row.key in self._seen or row.last_seen < now - _ABANDONED_AFTER
+    def _may_close(self, row: RecordedFinding, owner: str, now: datetime) -> bool:
+        """Tell whether it is ours to close: another monitor may watch another bot, and be down itself."""
+        if row.key in self._seen:
+            return True
+        is_ours = not owner or row.subject.partition(" ")[0] in (owner, NOBODY)
+        return is_ours and row.last_seen < now - _ABANDONED_AFTER
 
     async def _block(self, standing: FindingSnapshot) -> None:
         wanted = {
@@ -126,13 +130,14 @@ class FindingKeeper:
         ours = {
             control.scope
             for control in controls.controls
-            if control.source == SOURCE and control.is_active(controls.now)
+            if control.source == SOURCE
+            and control.is_active(controls.now)
+            and (self._blocking or control.by == self._by)  # one that does not block undoes only its own
         }
+        wanted = wanted if self._blocking else {}
         for scope in sorted(ours - wanted.keys()):
             if await self._controls.lift(scope, SOURCE, by=self._by):
                 _log.info("block_lifted", scope=scope)
-        if not self._blocking:
-            return
         for scope in sorted(wanted.keys() - ours):
             row = wanted[scope]
             await self._controls.put(

@@ -47,8 +47,8 @@ async def run_checks(checks: Sequence[Check], now: datetime) -> list[Outcome]:
     for check in checks:
         try:
             found = tuple(sorted(await check.check(now)))
-            note = check.note if isinstance(check, Noting) else ""
-            outcomes.append(Outcome(check.name, now, found, note=note))
+            note, owner = (check.note, check.owner) if isinstance(check, Noting) else ("", "")
+            outcomes.append(Outcome(check.name, now, found, note=note, owner=owner))
         except BusUnavailable:
             raise
         except QuantbusError as error:

@@ -6,6 +6,7 @@ import pytest
 
 from quantbus_contracts import Signal
 from quantbus_contracts.errors import ConfigError
+from quantbus_contracts.schema import Lease, RecordedFinding, finding_id
 from quantbus_contracts.testing import make_execution, make_signal
 from quantbus_services.monitor.checks import Sources
 from quantbus_services.monitor.checks.orders import PositionMismatch
@@ -17,6 +18,36 @@ NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 CLOSE = NOON + seconds(60)
 LATER = NOON + timedelta(minutes=10)
 ENTRY = make_signal(ts=NOON)
+
+
+def lease(consumer_id: str) -> Lease:
+    return Lease(
+        account=f"account of {consumer_id}".replace(" ", "-"),
+        consumer_id=consumer_id,
+        holder="h",
+        process="p",
+        host="here",
+        taken_at=NOON,
+        renewed_at=NOON,
+        expires_at=LATER,
+    )
+
+
+def recorded(finding: Finding) -> RecordedFinding:
+    return RecordedFinding(
+        finding_id=finding_id("position_mismatch", finding.kind, finding.subject),
+        check="position_mismatch",
+        kind=finding.kind,
+        subject=finding.subject,
+        severity="critical",
+        message=finding.message,
+        action=finding.action,
+        evidence=finding.evidence,
+        blocks=finding.blocks,
+        first_seen=NOON,
+        last_seen=NOON,
+        episode=1,
+    )
 
 
 async def found(bus: FakeBus, bot: FakeBot, now: datetime = LATER) -> list[Finding]:
@@ -123,6 +154,31 @@ async def test_a_filled_entry_that_the_bot_knows_nothing_of_is_found(bus: FakeBu
     enter(bus)
     [finding] = await found(bus, bot)
     assert finding.kind == "filled_without_trade"
+
+
+async def test_an_entry_without_trade_stands_when_the_ledger_is_no_longer_read_back_to_it(
+    bus: FakeBus, bot: FakeBot
+) -> None:
+    enter(bus)
+    [finding] = await found(bus, bot)
+    bus.known_leases = [lease("bot")]
+    bus.findings = [recorded(finding)]
+    late = NOON + timedelta(days=3)
+    assert [(one.kind, one.blocks) for one in await found(bus, bot, late)] == [
+        ("filled_without_trade", "pair:BTC/USDT")
+    ]
+    bot.closed = {1}
+    assert await found(bus, bot, late) == []
+
+
+async def test_a_bot_that_has_been_quiet_for_days_is_known_by_its_lease(bus: FakeBus, bot: FakeBot) -> None:
+    bus.known_leases = [lease("bot")]
+    bot.trades = [open_trade(None, CLOSE)]
+    [finding] = await found(bus, bot)
+    assert finding.subject == "bot BTC/USDT #1"
+    bus.known_leases.append(lease("other"))
+    with pytest.raises(ConfigError, match="QUANTBUS_MONITOR_FREQTRADE_CONSUMER"):
+        await found(bus, bot)
 
 
 async def test_a_trade_that_a_stop_closed_is_explained_by_the_bot_and_asked_for_once(

@@ -123,3 +123,8 @@ class Noting(Protocol):
     def note(self) -> str:
         """How the last look was made."""
         ...
+
+    @property
+    def owner(self) -> str:
+        """Whose findings it judges, with which their subjects begin; empty: all of its own."""
+        ...

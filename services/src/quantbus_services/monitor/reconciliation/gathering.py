@@ -61,7 +61,7 @@ class Gatherer:
         """
         book = await self.bot.book()
         rows = await self.records.taken_up(now - self.ledger)
-        consumer_id = self._consumer(rows)
+        consumer_id = await self._consumer(rows)
         own = [row for row in rows if row.consumer_id == consumer_id]
         meant = await self._meant(book.trades, own, consumer_id)
         told = await self.records.told(consumer_id, now - self.ledger)
@@ -69,14 +69,19 @@ class Gatherer:
         changed_at = self.memory.changes(book, account, now)
         return Sides(consumer_id, book, meant, told, name, account, changed_at)
 
-    def _consumer(self, rows: Sequence[Execution]) -> str:
+    async def _consumer(self, rows: Sequence[Execution]) -> str:
+        """Return the bot's name; one that has been quiet for longer than the ledger is read goes by its lease."""
+        if self.consumer_id is not None:
+            return self.consumer_id
         consumers = sorted({row.consumer_id for row in rows})
-        if self.consumer_id is None and len(consumers) > 1:
+        if not consumers:
+            consumers = sorted({lease.consumer_id for lease in await self.records.leases()})
+        if len(consumers) > 1:
             raise ConfigError(
-                f"expected one consumer in the ledger, found {', '.join(consumers)}; "
+                f"expected one consumer in the ledger or with a lease, found {', '.join(consumers)}; "
                 "say in QUANTBUS_MONITOR_FREQTRADE_CONSUMER which of them the bot is"
             )
-        return self.consumer_id or (consumers[0] if consumers else NOBODY)
+        return consumers[0] if consumers else NOBODY
 
     async def _meant(self, trades: Sequence[OpenTrade], own: list[Execution], consumer_id: str) -> Meant:
         found = {row.signal_id: row for row in own}

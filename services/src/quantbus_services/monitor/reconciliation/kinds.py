@@ -72,7 +72,11 @@ KINDS: Mapping[str, Kind] = {
         account=True,
     ),
     "account_holds_unknown": _critical(
-        _LOOK + "close the position there, or acknowledge it if it is yours", blocks=True, account=True
+        _LOOK
+        + "close the position there, or acknowledge it if it is yours; coins that you keep, such as the one that fees "
+        "are paid in, belong in QUANTBUS_MONITOR_IGNORED_CURRENCIES",
+        blocks=True,
+        account=True,
     ),
     "amount_differs": _critical(
         _LOOK + "see its fills; bring the bot's amount and the account's together", blocks=True, account=True

@@ -39,18 +39,19 @@ def unexplained_entries(sides: Sides, settled_before: datetime) -> list[Executio
     """
     rows = sides.meant.rows
     left = {
-        row.trade_id
+        (row.trade_id, row.pair)
         for row in rows
         if row.state is ExecutionState.FILLED and row.side in ("exit_long", "exit_short")
     }
-    explained = left | {trade.trade_id for trade in sides.book.every}
+    # The pair is looked at too: a database that was replaced begins to count trades anew.
+    explained = left | {(trade.trade_id, trade.pair) for trade in sides.book.every}
     return [
         row
         for row in rows
         if row.state is ExecutionState.FILLED
         and row.side in _ENTRIES
         and row.trade_id is not None
-        and row.trade_id not in explained
+        and (row.trade_id, row.pair) not in explained
         and (row.filled_at or row.seen_at) <= settled_before
     ]
 

@@ -69,9 +69,9 @@ def reconcile(sides: Sides, now: datetime, patience: Patience) -> Reconciled:
     found += against_its_rows(sides, moving | restless)
     state, reasons = _account_state(sides, now, patience.stale)
     undecided: frozenset[str] = frozenset()
-    if state == "unknown" or sides.account is None:
-        undecided = ACCOUNT_KINDS - {"account_unknown"} if state == "unknown" else frozenset()
-    elif state in ("known", "partly"):
+    if state in ("unknown", "not_named"):
+        undecided = ACCOUNT_KINDS - {"account_unknown"}
+    elif state in ("known", "partly") and sides.account is not None:
         settled_before = min(now, sides.account.asked_at) - patience.settle
         moving |= moved_since(sides, settled_before)
         found += against_the_account(sides, sides.account, moving | restless, patience.tolerance)

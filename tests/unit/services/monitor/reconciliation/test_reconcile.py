@@ -11,6 +11,7 @@ from quantbus_contracts import PublishedSignal
 from quantbus_contracts.schema import AccountMarket, AccountPart, AccountPosition, UnknownPart
 from quantbus_contracts.testing import make_signal
 from quantbus_services.monitor.reconciliation.kinds import KINDS
+from quantbus_services.monitor.reconciliation.meaning import unexplained_entries
 from quantbus_services.monitor.reconciliation.sides import BotOrder, Meant, Sides, Told
 from tests.unit.services.monitor.reconciliation.worlds import (
     ENTRY,
@@ -311,6 +312,8 @@ def test_a_dry_run_has_two_sides_and_an_account_says_nothing_of_it() -> None:
 def test_a_live_bot_whose_account_nobody_named_has_two_sides_and_says_so() -> None:
     found = judged(replace(world(), account_name=None, account=None))
     assert (found.mismatches, found.sides, found.account) == ((), 2, "not_named")
+    assert not found.judged("account_flat", SPOT)
+    assert found.judged("trade_without_signal", SPOT)
 
 
 def test_fees_rests_and_the_owners_own_coins_are_no_difference() -> None:
@@ -347,3 +350,16 @@ def test_the_money_is_not_compared_while_anything_moves() -> None:
     found = judged(replace(poor, changed_at={"ETH/USDT": ago(1)}))
     assert found.mismatches == ()
     assert not found.judged("balance_differs", "")
+
+
+def test_somebody_who_trades_without_pause_does_not_hide_behind_it() -> None:
+    strange = [fill(fill_id=str(n), order_id=f"x{n}", at=ago(20 * n)) for n in range(1, 60)]
+    restless = with_account(world(), fills=(fill(), *strange))
+    found = judged(replace(restless, changed_at={SPOT: ago(1)}))
+    assert SPOT in found.moving
+    assert {one.kind for one in found.mismatches} == {"fill_unknown_to_bot"}
+
+
+def test_a_trade_of_a_database_that_was_replaced_does_not_explain_the_number_it_took_over() -> None:
+    sides = with_trades(world(), trade(pair="ETH/USDT", signal_id=OTHER.signal_id))
+    assert [entry.pair for entry in unexplained_entries(sides, ago(60))] == [SPOT]

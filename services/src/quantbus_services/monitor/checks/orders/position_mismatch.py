@@ -40,6 +40,8 @@ class PositionMismatch:
         self._gatherer: Gatherer | None = None
         self.note = ""
         """Which sides were compared."""
+        self.owner = ""
+        """Whose they are."""
         if sources.bot is not None:
             self._gatherer = Gatherer(
                 sources.bot,
@@ -65,6 +67,7 @@ class PositionMismatch:
         if self._gatherer is None:
             return []
         sides = await self._gatherer.sides(now)
+        self.owner = sides.consumer_id
         patience = self._sources.patience
         found = reconcile(sides, now, patience)
         vanished = await self._vanished(sides, now - patience.settle)
@@ -73,7 +76,8 @@ class PositionMismatch:
         seen = [
             self._finding(sides.consumer_id, one, standing, now) for one in (*found.mismatches, *vanished)
         ]
-        return seen + self._undecided(sides.consumer_id, seen, found, standing, now)
+        beyond = await self._beyond_the_ledger(sides, standing)
+        return seen + self._undecided(sides.consumer_id, seen, found, standing, beyond, now)
 
     def _finding(
         self, consumer_id: str, one: Mismatch, standing: Sequence[RecordedFinding], now: datetime
@@ -104,6 +108,7 @@ class PositionMismatch:
         seen: Sequence[Finding],
         found: Reconciled,
         standing: Iterable[RecordedFinding],
+        beyond: frozenset[str],
         now: datetime,
     ) -> list[Finding]:
         """Return what was found before and cannot be judged now: unknown is not explained."""
@@ -114,7 +119,8 @@ class PositionMismatch:
                 continue
             owner, _, rest = row.subject.partition(" ")
             pair = rest.partition(" ")[0]
-            if owner != consumer_id or found.judged(row.kind, "" if pair == _NO_PAIR else pair):
+            judged = found.judged(row.kind, "" if pair == _NO_PAIR else pair)
+            if owner != consumer_id or (judged and row.finding_id not in beyond):
                 continue
             kept.append(
                 Finding(
@@ -130,6 +136,24 @@ class PositionMismatch:
                 )
             )
         return kept
+
+    async def _beyond_the_ledger(self, sides: Sides, standing: Sequence[RecordedFinding]) -> frozenset[str]:
+        """Return the findings about entries so old that the ledger is not read back to them, and still no trade."""
+        read = {f"#{row.trade_id}" for row in sides.meant.rows}
+        there = {f"#{trade.trade_id}" for trade in sides.book.every}
+        bot, left = self._sources.bot, set()
+        for row in standing:
+            owner, _, about = row.subject.rpartition(" ")
+            if row.kind != "filled_without_trade" or owner.partition(" ")[0] != sides.consumer_id:
+                continue
+            number = about.removeprefix("#")
+            if about in read | there or not number.isdigit() or int(number) in self._closed:
+                continue
+            if bot is not None and await bot.knows_closed(int(number)):
+                self._closed.add(int(number))
+                continue
+            left.add(row.finding_id)
+        return frozenset(left)
 
     async def _vanished(self, sides: Sides, settled_before: datetime) -> list[Mismatch]:
         bot = self._sources.bot
