@@ -22,6 +22,8 @@ from quantbus_contracts.runtime.settings import check_environment
 __all__ = ["build", "main"]
 
 GROUP = "quantbus.commands"
+TELLS_ITSELF = "doctor"
+"""The command that goes on to look at the rest where a name of the environment is wrong."""
 OWN = {
     "bus": bus_app,
     "signals": signals_app,
@@ -86,7 +88,8 @@ def main() -> None:
     """Run the command; exit 2 where a person must mend something, 1 for other failures of ours."""
     redact_uncaught()
     try:
-        check_environment()
+        if sys.argv[1:2] != [TELLS_ITSELF]:
+            check_environment()
         build(sys.argv[1:])()
     except QuantbusError as error:
         console = Console(stderr=True)

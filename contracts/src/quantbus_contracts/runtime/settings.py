@@ -27,6 +27,8 @@ __all__ = [
     "check_environment",
     "load_options",
     "load_settings",
+    "read_settings",
+    "unknown_names",
 ]
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -148,6 +150,12 @@ KNOWN_NAMES: dict[str, str] = {
     "QUANTBUS_MONITOR_REPLICA_LAG_SECONDS": "how far a member of the replica set may be behind",
     "QUANTBUS_MONITOR_DISK_FREE_RATIO": "share of the bus's disk that must be free",
     "QUANTBUS_MONITOR_CONTROL_FORGOTTEN_AFTER_SECONDS": "how long a control without an end may stand untold",
+    "QUANTBUS_DOCTOR_MONITOR_URL": "address of the monitor that `quantbus doctor` asks",
+    "QUANTBUS_DOCTOR_GATEWAY_URL": "address of the gateway that it asks",
+    "QUANTBUS_DOCTOR_PROMETHEUS_URL": "address of the Prometheus that it asks",
+    "QUANTBUS_DOCTOR_ALERTMANAGER_URL": "address of the Alertmanager that it asks",
+    "QUANTBUS_DOCTOR_TIMEOUT_SECONDS": "how long each of those may take to answer",
+    "QUANTBUS_DOCTOR_COMMAND_SECONDS": "how long another command that it asks may take",
     "QUANTBUS_GATEWAY_HOST": "address that the gateway listens on; 127.0.0.1 unless in a container",
     "QUANTBUS_GATEWAY_PORT": "port of the gateway",
     "QUANTBUS_GATEWAY_READY_FILE": "where the gateway writes its address once the bus has answered",
@@ -266,7 +274,13 @@ def load_settings(kind: type[SettingsT], **overrides: object) -> SettingsT:
     ConfigError
         Naming each variable that is wrong or unknown, what was expected and what to do.
     """
+    check_environment()
     return _load(kind, overrides, {})
+
+
+def read_settings(kind: type[SettingsT]) -> SettingsT:
+    """Build settings whatever other names stand about: for a command that tells of those itself."""
+    return _load(kind, {}, {})
 
 
 def load_options(
@@ -276,11 +290,11 @@ def load_options(
 
     An option is called as its field is (``metrics_port``: ``--metrics-port``) unless ``named`` says otherwise.
     """
+    check_environment()
     return _load(kind, options, {name: f"--{name.replace('_', '-')}" for name in options} | dict(named or {}))
 
 
 def _load(kind: type[SettingsT], overrides: Mapping[str, object], options: Mapping[str, str]) -> SettingsT:
-    check_environment()
     given = {name: value for name, value in overrides.items() if value is not None}
     prefix = str(kind.model_config.get("env_prefix", ""))
     try:
@@ -309,22 +323,27 @@ def check_environment(environment: Mapping[str, str] | None = None) -> None:
     ConfigError
         Naming each unknown variable and the nearest known one.
     """
-    names = set(environment) if environment is not None else {*os.environ, *_names_in_file()}
-    known = KNOWN_NAMES | BOT_NAMES
-    # Settings are read whatever the case, so a misspelt name is one whatever the case.
-    ours = {name for name in names if name.upper().startswith(("QUANTBUS_", "EXT_SIG_"))}
-    unknown = sorted(name for name in ours if name.upper() not in known)
-    if not unknown:
+    lines = unknown_names(environment)
+    if not lines:
         return
-    lines = []
-    for name in unknown:
-        near = get_close_matches(name.upper(), known, n=1)
-        lines.append(f"{name}" + (f" (did you mean {near[0]}?)" if near else ""))
     raise ConfigError(
         "these environment variables are not read by anything: "
         + ", ".join(lines)
         + "; correct or unset them (`quantbus settings` lists every name)"
     )
+
+
+def unknown_names(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the names that `check_environment` would refuse, each with the nearest known one."""
+    names = set(environment) if environment is not None else {*os.environ, *_names_in_file()}
+    known = KNOWN_NAMES | BOT_NAMES
+    # Settings are read whatever the case, so a misspelt name is one whatever the case.
+    ours = {name for name in names if name.upper().startswith(("QUANTBUS_", "EXT_SIG_"))}
+    lines = []
+    for name in sorted(name for name in ours if name.upper() not in known):
+        near = get_close_matches(name.upper(), known, n=1)
+        lines.append(name + (f" (did you mean {near[0]}?)" if near else ""))
+    return lines
 
 
 def _names_in_file() -> set[str]:

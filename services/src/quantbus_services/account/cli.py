@@ -78,6 +78,37 @@ def once(
     raise typer.Exit(0 if snapshot.is_complete else 1)
 
 
+@app.command()
+def rights(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the venue told as JSON.")] = False,
+) -> None:
+    """Ask the venue what the key may do; exit 1 unless it surely cannot withdraw. Nothing is written.
+
+    \b
+    Example:
+      quantbus account rights --json
+    """
+    import asyncio
+
+    from quantbus_contracts.runtime.logging import configure
+    from quantbus_contracts.runtime.settings import HomeSettings, load_settings
+    from quantbus_services.account.main import ask_rights
+    from quantbus_services.account.settings import AccountSettings
+
+    configure("account", level="error", json=load_settings(HomeSettings).log_json)
+    settings = load_settings(AccountSettings)
+    told = asyncio.run(ask_rights(settings))
+    if as_json:
+        found = {"venue": settings.venue, "can_withdraw": told.can_withdraw, "can_trade": told.can_trade}
+        Console().print_json(data=found)
+    else:
+        console = Console(highlight=False)
+        words = {True: "yes", False: "no", None: "the venue does not tell"}
+        console.print(f"may withdraw: {words[told.can_withdraw]}")
+        console.print(f"may trade: {words[told.can_trade]}")
+    raise typer.Exit(0 if told.can_withdraw is False else 1)
+
+
 def _print(snapshot: "AccountSnapshot") -> None:
     console = Console(highlight=False)
     table = Table("what", "where", "amount", "more", box=None)

@@ -17,11 +17,12 @@ from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import AccountSnapshot
 from quantbus_services.account.metrics import AccountMetrics
+from quantbus_services.account.rights import KeyRights
 from quantbus_services.account.settings import AccountSettings
 from quantbus_services.account.venue import open_account
 from quantbus_services.account.watch import Look, Watch
 
-__all__ = ["look_once", "watch"]
+__all__ = ["ask_rights", "look_once", "watch"]
 
 _log = structlog.get_logger(__name__)
 _VERSION = version("quantbus-services")
@@ -40,6 +41,16 @@ async def look_once(settings: AccountSettings, mongo: MongoSettings) -> AccountS
     """Look once; return what was written, None if the bus took nothing."""
     async with _assembled(settings, mongo, beating=False) as made:
         return await made.once()
+
+
+async def ask_rights(settings: AccountSettings) -> KeyRights:
+    """Ask the venue what the key may do; the bus is not needed."""
+    account = open_account(settings, SystemClock())
+    try:
+        await account.meet()
+        return await account.rights()
+    finally:
+        await account.close()
 
 
 @asynccontextmanager

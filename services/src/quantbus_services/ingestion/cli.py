@@ -14,6 +14,7 @@ from quantbus_services.ingestion.observations.cli import register as register_ob
 from quantbus_services.ingestion.starting import configure_logging, ingestion_settings
 from quantbus_services.ingestion.transfer.export_cli import export
 from quantbus_services.ingestion.universe.cli import app as universe
+from quantbus_services.ingestion.venue.clock_cli import clock
 
 if TYPE_CHECKING:
     from quantbus_services.ingestion.backfill import Filled
@@ -25,6 +26,7 @@ app = typer.Typer(
     help="Bring closed candles onto the bus: from files and from exchanges.", no_args_is_help=True
 )
 
+app.command()(clock)
 app.command()(export)
 
 app.command()(gaps)

@@ -1,0 +1,69 @@
+"""What stands otherwise than in the table: also what has the right name and is something else."""
+
+from collections.abc import Mapping
+
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Index
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.steps import Row
+
+__all__ = ["index_fault", "layout_faults", "validator_fault"]
+
+_DAY_SECONDS = 86_400
+
+
+def layout_faults(connection: Connection) -> list[str]:
+    """Return ``collection: what`` lines; the first word of what is ``collection``, ``validator`` or ``index``."""
+    faults: list[str] = []
+    with translated_errors():
+        for name in dict.fromkeys(connection.names.of(spec.name) for spec in COLLECTIONS):
+            options = {str(one["name"]): one["options"] for one in connection.client[name].list_collections()}
+            for spec in COLLECTIONS:
+                if connection.names.of(spec.name) == name:
+                    faults += _faults_of(connection, spec, options.get(spec.name))
+    return faults
+
+
+def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None) -> list[str]:
+    if options is None:
+        return [f"{spec.name}: collection is not there"]
+    fault = validator_fault(options, spec.validator)
+    faults = [f"{spec.name}: validator {fault}"] if fault else []
+    collection = connection.client[connection.names.of(spec.name)][spec.name]
+    stands = {str(index["name"]): index for index in collection.list_indexes()}
+    for index in spec.indexes:
+        fault = index_fault(stands.get(index.name), index)
+        if fault:
+            faults.append(f"{spec.name}: index {index.name} {fault}")
+    return faults
+
+
+def validator_fault(options: Mapping[str, object], wanted: Row) -> str | None:
+    """Say what is wrong with a collection's validator; None: it refuses what it should."""
+    if not options.get("validator"):
+        return "is not there"
+    if options["validator"] != wanted:
+        return "is another"
+    if options.get("validationAction", "error") == "warn":
+        return "only warns"
+    if options.get("validationLevel", "strict") != "strict":
+        return "does not look at every write"
+    return None
+
+
+def index_fault(found: Mapping[str, object] | None, wanted: Index) -> str | None:
+    """Say what is wrong with the index of that name; None: nothing."""
+    if found is None:
+        return "is not there"
+    key = found["key"]
+    fields = tuple(key.items()) if isinstance(key, Mapping) else ()
+    if tuple((str(name), int(direction)) for name, direction in fields) != wanted.fields:
+        return "is over other fields"
+    if bool(found.get("unique")) != wanted.unique:
+        return "is not unique" if wanted.unique else "is unique and should not be"
+    lasting = None if wanted.kept_days is None else wanted.kept_days * _DAY_SECONDS
+    if found.get("expireAfterSeconds") != lasting:
+        return "removes rows after another time" if lasting else "removes rows and should not"
+    if found.get("partialFilterExpression") or found.get("sparse"):
+        return "leaves rows out"
+    return None

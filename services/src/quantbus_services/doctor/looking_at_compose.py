@@ -1,0 +1,120 @@
+"""Asks the engine about the stack of a folder, and the doctor inside of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from quantbus_services.doctor.asking import Answer, run, said
+from quantbus_services.doctor.exposure import Looked, look
+from quantbus_services.doctor.findings import Finding, Status, skipped, unknown
+from quantbus_services.doctor.on_compose import (
+    containers_finding,
+    names_finding,
+    ports_finding,
+    rows_of,
+    secrets_finding,
+)
+from quantbus_services.doctor.on_venue import CONFIG, KEY, VENUE, config_finding, key_finding, venue_finding
+from quantbus_services.doctor.settings import values_of
+
+__all__ = ["stack_findings"]
+
+_BOTS = {
+    "freqtrade": "/var/lib/quantbus/freqtrade.json",
+    "freqtrade-live": "/var/lib/quantbus/freqtrade.json",
+}
+_FOLLOWERS = ("ingestion", "ingestion-live")
+Engine = Callable[[Sequence[str]], Answer]
+"""``docker compose`` with arguments, for its JSON."""
+
+
+def stack_findings(folder: Path, seconds: float, *, offline: bool) -> list[Finding]:
+    """Look at the stack from outside, then at the bus, the venue and the bot from inside."""
+    given = values_of(folder / ".env")
+    secrets = _secrets(folder / given.get("STACK_SECRETS", "secrets"))
+    answer = said([*_COMPOSE, "ps", "--all", "--format", "json"], seconds, folder)
+    rows = rows_of(answer.out) if answer.code == 0 else None
+    found = [
+        secrets_finding(folder / given.get("STACK_SECRETS", "secrets"), secrets),
+        names_finding(given, _explained(folder / ".env.example")),
+        containers_finding(rows, answer.words or "what is no list of containers"),
+        ports_finding(rows),
+    ]
+    if not rows:
+        return found
+
+    def engine(arguments: Sequence[str]) -> Answer:
+        return run([*_COMPOSE, *arguments], seconds, folder)
+
+    return [*found, *_inside(engine, _running(rows), offline=offline)]
+
+
+_COMPOSE = ("docker", "compose")
+
+
+def _secrets(folder: Path) -> list[Looked]:
+    try:
+        return [look(path) for path in sorted(folder.iterdir())]
+    except OSError:
+        return []
+
+
+def _explained(example: Path) -> set[str]:
+    try:
+        lines = example.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return {line.lstrip("# ").partition("=")[0] for line in lines if "=" in line}
+
+
+def _running(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {str(row.get("Service")) for row in rows if row.get("State") == "running"}
+
+
+def _inside(engine: Engine, running: set[str], *, offline: bool) -> list[Finding]:
+    """Ask where the answer is: the bus as its administrator, the venue and the bot from their own containers."""
+    found = _bus(engine(("run", "--rm", "--no-deps", "-T", "init", "doctor", "--only", "bus", "--json")))
+    follower = next((name for name in _FOLLOWERS if name in running), None)
+    if offline or follower is None:
+        found.append(skipped("venue", VENUE, "--offline" if offline else "no ingestion runs"))
+    else:
+        command = ("ingest", "clock", "--json", *_VENUES[follower])
+        found.append(venue_finding(engine(("exec", "-T", follower, "quantbus", *command))))
+    if offline or "account" not in running:
+        found.append(skipped("venue-key", KEY, "--offline" if offline else "no account is watched"))
+    else:
+        found.append(
+            key_finding(engine(("exec", "-T", "account", "quantbus", "account", "rights", "--json")))
+        )
+    bots = [name for name in _BOTS if name in running]
+    for name in bots:
+        command = ("quantbus", "executor", "check", "--config", _BOTS[name], "--json")
+        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(("exec", "-T", name, *command))))
+    if not bots:
+        found.append(skipped("bot-config", CONFIG, "no bot runs"))
+    return found
+
+
+_VENUES: Mapping[str, tuple[str, ...]] = {
+    "ingestion": ("--venue-url", "http://paper-exchange:8711"),
+    "ingestion-live": (),
+}
+"""What docker-compose.yml says on the command line of those services and not in their environment."""
+
+
+def _bus(answer: Answer) -> list[Finding]:
+    statuses: Mapping[str, Status] = {
+        "ok": "ok",
+        "warn": "warn",
+        "fail": "fail",
+        "unknown": "unknown",
+        "skipped": "skipped",
+    }
+    try:
+        return [
+            Finding(row["check"], statuses[row["status"]], row["expected"], row["found"], row["advice"])
+            for row in answer.told["findings"]
+        ]
+    except (KeyError, TypeError):
+        advice = "run it yourself: docker compose run --rm --no-deps init doctor --only bus"
+        return [unknown("bus-answers", "an answer of the doctor inside", answer.words, advice)]
