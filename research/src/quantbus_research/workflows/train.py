@@ -23,7 +23,7 @@ from quantbus_research.dataset import (
     split_by_time,
 )
 from quantbus_research.evaluation import area_under_curve, hit_rate, rank_correlation
-from quantbus_research.factors import select
+from quantbus_research.factors import lookback_bars, select
 from quantbus_research.models import Model, fit_model
 from quantbus_research.registry import (
     Baseline,
@@ -176,7 +176,8 @@ def plan(session: Session, bar: datetime) -> Plan:
     instruments, timeframe, bars = recipe.market.instruments, recipe.market.bars, recipe.data.train_bars
     panel = load_panel(session.frames, instruments, timeframe, as_of=end, bars=bars)
     require_history(panel, recipe, end)
-    asked = panel_query(instruments, timeframe, as_of=end, bars=bars)
+    asked = panel_query(instruments, timeframe, as_of=end, bars=_bars_learnt_from(recipe))
+    panel = panel[panel.index.get_level_values(1) >= asked.start]
     span = _span(panel, asked)
     signatures = {factor.name: factor.signature for factor in select(recipe.factors.names)}
     model_id = model_id_of(
@@ -188,6 +189,14 @@ def plan(session: Session, bar: datetime) -> Plan:
     )
     is_stored = session.registry.contains(recipe.strategy_id, model_id)
     return Plan(model_id, end, span, signatures, is_stored, panel, asked)
+
+
+def _bars_learnt_from(recipe: Recipe) -> int:
+    """Return how many bars a model is made from: those that each stretch of a run learns from, and their look-back."""
+    settings, most = recipe.model, recipe.data.train_bars
+    if settings.train_bars is None or settings.grow:
+        return most
+    return min(most, settings.train_bars + lookback_bars(recipe.factors.names) - 1)
 
 
 def _span(panel: pd.DataFrame, asked: MarketQuery) -> DataSpan:

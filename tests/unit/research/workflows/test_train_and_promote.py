@@ -10,6 +10,7 @@ import pytest
 
 from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_research.dataset import TooFewBars
+from quantbus_research.factors import lookback_bars
 from quantbus_research.gates import Gate
 from quantbus_research.registry import Baseline, Manifest
 from quantbus_research.settings import PublishSettings, Recipe
@@ -111,6 +112,17 @@ def test_training_again_gives_the_same_bits(world: World, tmp_path: Path) -> Non
         again.model_sha256,
         again.files,
     )
+
+
+def test_a_model_that_lives_learns_from_as_many_bars_as_one_of_a_run(tmp_path: Path) -> None:
+    def learnt(*sets: str) -> Manifest:
+        recipe = make_recipe("nodes.bars.train_bars=600", "nodes.model.family=linear", *sets)
+        return train_now(patterned(tmp_path / str(len(sets)), recipe).session, retrain=False).manifest
+
+    lookback = lookback_bars(RECIPE.factors.names)
+    assert set(learnt().data.bars.values()) == {600}
+    assert set(learnt("nodes.model.train_bars=300").data.bars.values()) == {300 + lookback - 1}
+    assert set(learnt("nodes.model.train_bars=300", "nodes.model.grow=true").data.bars.values()) == {600}
 
 
 def test_resuming_leaves_what_is_there_and_trains_what_is_not(world: World) -> None:

@@ -40,7 +40,8 @@ class ModelSettings(NodeSettings):
     retrain_bars: Bars
     """Training data ends at the newest bar whose number since 1970 is a multiple of this."""
     train_bars: Bars | None = None
-    """How many bars before it each stretch of the run learns from; by default half of the bars that there are."""
+    """How many bars before it each stretch of a run learns from, and a model that lives; by default half of the bars
+    that there are, and all of them."""
     grow: bool = False
     """Learn from all bars before a stretch, and no fewer than ``train_bars``."""
 
