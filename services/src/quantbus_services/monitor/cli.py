@@ -106,6 +106,22 @@ def alertmanager(
     Console(stderr=True).print(f"wrote {escape(str(out))}")
 
 
+@app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into, a file for each.")],
+) -> None:
+    """Write Grafana's dashboards, for a Grafana that has our Prometheus as a data source.
+
+    \b
+    Example:
+      quantbus monitor dashboards --out dashboards
+    """
+    from quantbus_services.monitor.dashboards import write_dashboards
+
+    written = write_dashboards(out)
+    Console(stderr=True).print(f"wrote {len(written)} dashboards into {escape(str(out))}")
+
+
 def _print(status: "Status") -> None:
     console = Console()
     if status.bus_error:
