@@ -115,9 +115,11 @@ def up(
         return
     for name, address in addresses.items():
         console.print(f"{name:>15}  {address}", highlight=False, soft_wrap=True)
+    console.print(f"see it in a browser: {addresses['monitor']}/", highlight=False, soft_wrap=True)
     console.print("stop it with `quantbus down`, follow it with `quantbus logs --follow`", highlight=False)
     console.print(
         f"ask about it: QUANTBUS_HOME={plan.home} quantbus monitor check\n"
+        f"what happened today: QUANTBUS_HOME={plan.home} quantbus monitor report --day $(date -u +%F)\n"
         f"a key for the gateway: QUANTBUS_HOME={plan.home} quantbus keys create --name mine --scope read --scope write",
         highlight=False,
         soft_wrap=True,
