@@ -7,6 +7,7 @@ from quantbus_contracts import Instrument, PublishedSignal, Strategy, Timeframe
 
 __all__ = [
     "AT_NO_TIME",
+    "CATCHING_UP",
     "NEVER",
     "Stream",
     "allowed_delay",
@@ -18,6 +19,9 @@ __all__ = [
 
 NEVER = datetime.fromtimestamp(0, UTC)
 """The time of what has not happened; as a Prometheus timestamp it is 0."""
+
+CATCHING_UP = timedelta(minutes=2)
+"""What somebody has just begun to need may be behind for so long, such as bars that nobody needed for weeks."""
 
 AT_NO_TIME = datetime.max.replace(tzinfo=UTC)
 """When something is due that nobody promised."""
@@ -46,9 +50,9 @@ def candle_due_at(
     """Return when the bar after ``last_open`` should stand on the bus at the latest.
 
     It opens one bar later, closes two bars later, and may take ``grace`` to arrive. Where there is no bar
-    yet, as long is given from the moment somebody needs it.
+    yet, as long is given from the moment somebody needs it; where there are only old ones, some minutes to catch up.
     """
-    return (last_open or needed_since) + 2 * timeframe.delta + grace
+    return max((last_open or needed_since) + 2 * timeframe.delta, needed_since + CATCHING_UP) + grace
 
 
 def allowed_delay(timeframe: str, strategy: Strategy | None) -> timedelta:
@@ -61,17 +65,14 @@ def allowed_delay(timeframe: str, strategy: Strategy | None) -> timedelta:
 def run_due_at(strategy: Strategy, last_run: datetime | None, *, declared_at: datetime) -> datetime:
     """Return when the evaluation after the one for bar ``last_run`` should be on the bus at the latest.
 
-    A strategy that was never evaluated is given as long from its declaration; one without a cadence has all time.
+    A strategy that was never evaluated is given as long from its declaration, one that was declared anew a bar; one
+    without a cadence has all time.
     """
     if strategy.cadence_bars is None:
         return AT_NO_TIME
     bar = Timeframe.parse(strategy.timeframe).delta
-    return (
-        (last_run or declared_at)
-        + strategy.cadence_bars * bar
-        + bar
-        + allowed_delay(strategy.timeframe, strategy)
-    )
+    promised = (last_run or declared_at) + strategy.cadence_bars * bar
+    return max(promised, declared_at) + bar + allowed_delay(strategy.timeframe, strategy)
 
 
 def publish_delay(signal: PublishedSignal) -> timedelta:

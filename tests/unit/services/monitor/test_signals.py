@@ -90,3 +90,13 @@ async def test_unseen_signals_are_told_per_strategy(bus: FakeBus) -> None:
     bus.signal_store.publish([make_signal(strategy_id=name) for name in ("b", "a")])
     findings = await SignalsUnseen(Sources(bus)).check(CLOSE + seconds(60))
     assert [finding.subject for finding in findings] == ["a", "b"]
+
+
+async def test_a_signal_that_was_seen_long_ago_is_not_unseen_because_it_is_revised(bus: FakeBus) -> None:
+    bus.clock.set(CLOSE)
+    signal = make_signal(ts=NOON)
+    bus.signal_store.publish([signal])
+    bus.ledger.record([make_execution(signal, state="refused", reason="stale", seen_at=CLOSE + seconds(2))])
+    bus.clock.set(CLOSE + timedelta(hours=2))
+    bus.signal_store.publish([make_signal(ts=NOON, action="exit_long")])
+    assert await SignalsUnseen(Sources(bus)).check(bus.clock.now() + seconds(120)) == []

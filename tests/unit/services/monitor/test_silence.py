@@ -24,6 +24,17 @@ def test_a_stream_without_bars_is_given_time_from_the_moment_somebody_needs_it()
     assert candle_due_at(MINUTE, None, GRACE, needed_since=NOON) == NOON + seconds(180)
 
 
+def test_old_bars_that_somebody_has_just_begun_to_need_are_given_time_to_catch_up() -> None:
+    since = NOON + timedelta(days=30)
+    assert candle_due_at(MINUTE, NOON, GRACE, needed_since=since) == since + seconds(180)
+
+
+def test_a_strategy_that_is_declared_anew_after_a_pause_is_given_a_bar(bus: FakeBus) -> None:
+    strategy = bus.declare(timeframe="1h")
+    anew = NOON + timedelta(days=30)
+    assert run_due_at(strategy, NOON, declared_at=anew) == anew + timedelta(hours=1.5)
+
+
 async def test_a_stream_whose_bars_arrive_is_fine(bus: FakeBus) -> None:
     bus.declare()
     bus.candles.write([make_candle(open_time=NOON)])

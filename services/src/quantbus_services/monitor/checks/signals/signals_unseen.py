@@ -29,7 +29,8 @@ class SignalsUnseen:
         ripe = [
             signal
             for signal in await self._view.live_signals(now - self._limits.recent)
-            if signal.first_available_at <= now - self._limits.unseen_after
+            # One that is revised later was seen, or missed, when it was new: the ledger is not read back that far.
+            if now - self._limits.recent <= signal.first_available_at <= now - self._limits.unseen_after
         ]
         seen = {row.signal_id for row in await self._view.executions(now - 2 * self._limits.recent)}
         unseen: dict[str, list[PublishedSignal]] = {}
