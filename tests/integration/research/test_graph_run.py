@@ -13,8 +13,14 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import PublishedSignal
+from quantbus_contracts.testing import FrozenClock
 from quantbus_research.cli import app
+from quantbus_research.settings.nodes import ArtefactType
+from quantbus_research.workflows import open_session
+from quantbus_research.workflows.runs import Surroundings, run_graph
+from tests.unit.research.nodes.ground import HOUR, RULE, TAIL, hourly, recipe_of
 from tests.unit.research.panels import MINUTE, START, make_panel
+from tests.unit.research.runs.toys import Ears
 from tests.unit.research.sessions import candles_of
 
 pytestmark = pytest.mark.integration
@@ -116,3 +122,39 @@ def test_one_node_alone_needs_only_what_it_waits_for(stocked: Connection) -> Non
     report = told("--only", "seen")
     assert outcomes(report) == {"bars": "done", "seen": "done"}
     assert report["signals"] == {}
+
+
+def test_a_run_late_in_a_bar_says_exits_only_and_marks_them_on_the_bus(
+    connection: Connection, tmp_path: Path
+) -> None:
+    CandleWriter(connection).write(candles_of(hourly(80), HOUR))
+    in_and_out = [
+        "nodes.policy.enter=-1",
+        "nodes.policy.exit=-1",
+        "nodes.policy.hold_bars=1",
+        "nodes.publish.on_late=exits",
+    ]
+    recipe = recipe_of(RULE, TAIL, sets=in_and_out)
+    clock = FrozenClock(START + 78 * HOUR.delta + timedelta(minutes=40))
+    held = 0
+    for _ in range(2):  # whoever does not enter at the first of two bars enters at the second
+        where = Surroundings(tmp_path, clock, lambda: open_session(recipe, connection, tmp_path, clock))
+        [facts] = [
+            made.facts
+            for made in run_graph(recipe, where, Ears()).artefacts.values()
+            if made.type is ArtefactType.SIGNALS
+        ]
+        held += int(str(facts["held_back"]))
+        clock.advance(HOUR.delta)
+    reader = SignalReader(connection)
+    said = [
+        row.signal
+        for pair in recipe.market.pairs
+        for row in reader.range("small", HOUR, pair, START, clock.now())
+    ]
+    assert held == len(recipe.market.pairs)
+    assert {signal.action for signal in said} <= {"exit_long"}
+    assert {signal.degraded for signal in said} == {"said more than half a bar after its close"}
+    runs = reader.runs("small", HOUR, START, clock.now())
+    assert [run.ts for run in runs] == [START + bar * HOUR.delta for bar in (77, 78)]
+    assert all(str(run.degraded).startswith("nothing said but exits") for run in runs)

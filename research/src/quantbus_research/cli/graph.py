@@ -155,6 +155,8 @@ def _print(report: "RunReport", options: "RunOptions", console: "Console") -> No
         if artefact.type is ArtefactType.SIGNALS:
             _print_rows(name, artefact, console)
             say(_what_became(artefact, options))
+            if artefact.facts.get("held_back"):
+                say(f"{artefact.facts['held_back']} held back: {artefact.facts['trouble']}")
     for path in report.files:
         say(f"wrote {path}")
     if report.refused:

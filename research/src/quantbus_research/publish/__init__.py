@@ -1,6 +1,6 @@
 """Publish: from scores to signals, and the only door to the bus."""
 
-from quantbus_research.publish.decisions import Thresholds, Verdict, View, decide, thresholds_of
+from quantbus_research.publish.decisions import Thresholds, Verdict, View, decide, is_overdue, thresholds_of
 from quantbus_research.publish.door import SignalSink, open_sink, standing_live
 from quantbus_research.publish.holding import Held, hold_back
 from quantbus_research.publish.past import Said, Speaks, leftovers, sayings, signals_of_past
@@ -25,6 +25,7 @@ __all__ = [
     "declaration_of",
     "hold_back",
     "is_due",
+    "is_overdue",
     "last_turn",
     "leftovers",
     "open_sink",

@@ -11,7 +11,7 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.publish.positions import Position
 from quantbus_research.settings import PolicySettings
 
-__all__ = ["Thresholds", "Verdict", "View", "decide", "thresholds_of"]
+__all__ = ["Thresholds", "Verdict", "View", "decide", "is_overdue", "thresholds_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,18 @@ def thresholds_of(policy: PolicySettings, recent_scores: Sequence[float]) -> Thr
     return Thresholds(float(enter), float(leave))
 
 
+def is_overdue(position: Position, policy: PolicySettings, *, timeframe: Timeframe, bar: datetime) -> bool:
+    """Tell whether an exit is due by time, whatever any score says."""
+    held = position.bars_long(timeframe, bar)
+    return held is not None and policy.hold_bars is not None and held >= policy.hold_bars
+
+
 def decide(
     view: View, position: Position, policy: PolicySettings, *, timeframe: Timeframe, bar: datetime
 ) -> Verdict:
     """Judge one pair at one bar. An exit that is due by time needs no score and is never held back."""
     held = position.bars_long(timeframe, bar)
-    if held is not None and policy.hold_bars is not None and held >= policy.hold_bars:
+    if held is not None and is_overdue(position, policy, timeframe=timeframe, bar=bar):
         return Verdict(view, "exit_long", f"held for {_bars(held)}", by_time=True)
     if view.score is None:
         return Verdict(view, None, view.degraded or "no score")

@@ -24,6 +24,14 @@ class Held:
         """How many would have been said."""
         return sum(verdict.held_back for verdict in self.verdicts)
 
+    @property
+    def trouble(self) -> str | None:
+        """What the record of the evaluation says was wrong; None where nothing was."""
+        views = [verdict.view for verdict in self.verdicts]
+        troubles = [f"{view.pair}: {view.degraded}" for view in views if view.degraded]
+        told = "; ".join(([self.why] if self.why else []) + troubles)
+        return (told if len(told) <= _LONGEST_TOLD else told[: _LONGEST_TOLD - 1] + "…") or None
+
 
 def hold_back(
     verdicts: Sequence[Verdict],

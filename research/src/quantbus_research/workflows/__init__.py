@@ -21,15 +21,17 @@ from quantbus_research.workflows.backtest import (
 )
 from quantbus_research.workflows.bus_clock import BusClock
 from quantbus_research.workflows.convert import BarSource, convert, from_freqtrade
-from quantbus_research.workflows.infer import Inference, infer, timing_of
+from quantbus_research.workflows.infer import Inference, infer
 from quantbus_research.workflows.leaving import leave_in_time
 from quantbus_research.workflows.living import require_live
 from quantbus_research.workflows.once import OnceReport, run_once
+from quantbus_research.workflows.permitted import require_passed
 from quantbus_research.workflows.predict import Prediction, predict
 from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
 from quantbus_research.workflows.session import Session, Stage, open_session, shadow_id
 from quantbus_research.workflows.speaking import Speaker, speaker_at, speaker_of
 from quantbus_research.workflows.staged import NoModel, SawTheFuture, staged
+from quantbus_research.workflows.timeliness import timing_of
 from quantbus_research.workflows.train import (
     Plan,
     Trained,
@@ -84,6 +86,7 @@ __all__ = [
     "promote",
     "rehearse",
     "require_live",
+    "require_passed",
     "rollback",
     "run_once",
     "shadow_id",

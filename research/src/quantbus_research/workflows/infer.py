@@ -1,15 +1,12 @@
 """Infer: from a closed bar to published signals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from quantbus_contracts.errors import BusUnavailable
 from quantbus_contracts.schema import Origin, PublishReport, PublishRun, Signal
-from quantbus_contracts.timeframe import Timeframe
 from quantbus_research.dataset import load_panel, panel_query, snapshot_id
-from quantbus_research.factors import select
 from quantbus_research.publish import (
     Held,
     Provenance,
@@ -18,27 +15,18 @@ from quantbus_research.publish import (
     choose,
     decide,
     declaration_of,
-    hold_back,
     is_due,
     read_position,
     read_weight,
-    standing_live,
     to_signals,
 )
-from quantbus_research.settings import Recipe
-from quantbus_research.settings.nodes import ScoreSettings, SelectionSettings
+from quantbus_research.settings.nodes import SelectionSettings
 from quantbus_research.workflows.session import Session
 from quantbus_research.workflows.speaking import Speaker
+from quantbus_research.workflows.timeliness import Timing, judge, record_run
 from quantbus_research.workflows.views import bars_to_load, views_of
 
-__all__ = ["Inference", "Timing", "infer", "timing_of"]
-
-Timing = Literal["in_time", "late", "in_doubt", "passed"]
-_WHY_LATE: Mapping[Timing, str] = {
-    "late": "said more than half a bar after its close",
-    "in_doubt": "newer bars are there than the clock knows of",
-}
-_LONGEST_TOLD = 200
+__all__ = ["Inference", "infer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +60,13 @@ def infer(session: Session, speaker: Speaker, bar: datetime, *, origin: Origin, 
     BusUnavailable
         If the bus did not answer, or left rows unconfirmed: do it again.
     """
-    recipe, timeframe = session.recipe, session.recipe.market.bars
     verdicts, provenance = _think(session, speaker, bar, origin)
     computed_at = session.clock.now()
-    timing = _timing(session, bar, computed_at) if origin == "live" else "in_time"
-    pairs = [verdict.view.pair for verdict in verdicts]
-    is_first_word = origin == "live" and timing == "in_time"
-    stands = (
-        frozenset()
-        if is_first_word
-        else standing_live(session.strategy_id, session.history, timeframe, pairs, bar)
-    )
-    held = hold_back(
-        verdicts, recipe.publish, late=_WHY_LATE.get(timing), compares=_compares(recipe), said=stands
-    )
+    judged = judge(session, verdicts, bar, computed_at, origin=origin)
+    timing, held = judged.timing, judged.held
     said = to_signals(
         held.verdicts,
-        recipe,
+        session.recipe,
         strategy_id=session.strategy_id,
         bar=bar,
         origin=origin,
@@ -98,31 +76,10 @@ def infer(session: Session, speaker: Speaker, bar: datetime, *, origin: Origin, 
     run = _run_of(session, bar, held, said, computed_at)
     if timing == "passed":
         return Inference(bar, origin, timing, computed_at, held.verdicts, (), PublishReport(), run)
-    signals = tuple(signal for signal in said if signal.pair not in stands)
+    signals = tuple(signal for signal in said if signal.pair not in judged.stands)
     report = _publish(session, signals, declare=declare)
-    if timing == "in_time" or not _has_run(session, bar):
-        session.sink.record_run(run)
+    record_run(session, run, timing)
     return Inference(bar, origin, timing, computed_at, held.verdicts, signals, report, run)
-
-
-def timing_of(timeframe: Timeframe, bar: datetime, now: datetime) -> Timing:
-    """Say how a word about a bar would come if it were said now."""
-    if timeframe.last_closed(now) > bar:
-        return "passed"
-    return "late" if now > timeframe.close_of(bar) + timeframe.delta / 2 else "in_time"
-
-
-def _timing(session: Session, bar: datetime, now: datetime) -> Timing:
-    """Judge by the clock, and the clock by the bars: one that has not closed by it shows that it is behind."""
-    timeframe = session.recipe.market.bars
-    timing = timing_of(timeframe, bar, now)
-    if timing != "in_time":
-        return timing
-    for item in session.recipe.market.instruments:
-        newest = session.candles.last_open_time(item.symbol, timeframe)
-        if newest is not None and newest > bar:
-            return "in_doubt"
-    return timing
 
 
 def _think(
@@ -179,12 +136,6 @@ def _judge(session: Session, views: Sequence[View], bar: datetime, origin: Origi
     )
 
 
-def _compares(recipe: Recipe) -> bool:
-    ranks = any(score.scale == "rank" for score in recipe.leading(ScoreSettings).values())
-    across = any(factor.is_across for factor in select(recipe.factors.names))
-    return ranks or across or bool(recipe.leading(SelectionSettings))
-
-
 def _publish(session: Session, signals: Sequence[Signal], *, declare: bool) -> PublishReport:
     if declare:
         session.sink.declare(declaration_of(session.recipe, session.strategy_id))
@@ -197,15 +148,7 @@ def _publish(session: Session, signals: Sequence[Signal], *, declare: bool) -> P
     return report
 
 
-def _has_run(session: Session, bar: datetime) -> bool:
-    timeframe = session.recipe.market.bars
-    return bool(session.history.runs(session.strategy_id, timeframe, bar, bar + timeframe.delta))
-
-
 def _run_of(session: Session, bar: datetime, held: Held, said: Sequence[Signal], now: datetime) -> PublishRun:
-    views = [verdict.view for verdict in held.verdicts]
-    troubles = [f"{view.pair}: {view.degraded}" for view in views if view.degraded]
-    told = "; ".join(([held.why] if held.why else []) + troubles)
     return PublishRun(
         strategy_id=session.strategy_id,
         timeframe=session.recipe.market.timeframe,
@@ -213,5 +156,5 @@ def _run_of(session: Session, bar: datetime, held: Held, said: Sequence[Signal],
         evaluated_at=now,
         pairs_evaluated=sum(verdict.view.score is not None or verdict.speaks for verdict in held.verdicts),
         signals=len(said),
-        degraded=(told if len(told) <= _LONGEST_TOLD else told[: _LONGEST_TOLD - 1] + "…") or None,
+        degraded=held.trouble,
     )

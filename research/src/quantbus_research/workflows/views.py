@@ -14,7 +14,9 @@ from quantbus_research.publish import View
 from quantbus_research.settings import PolicySettings, Recipe
 from quantbus_research.workflows.speaking import Speaker
 
-__all__ = ["bars_to_load", "views_of"]
+__all__ = ["BAR_MISSING", "bars_to_load", "views_of"]
+
+BAR_MISSING = "the bar is missing"
 
 
 def views_of(
@@ -44,7 +46,7 @@ def _view(
     pair = item.pair
     opened = pd.Timestamp(bar)
     if opened not in closes.index:
-        return View(pair, score=None, degraded="the bar is missing")
+        return View(pair, score=None, degraded=BAR_MISSING)
     close = float(closes[opened])
     needed = lookback_bars(recipe.factors.names)
     if opened not in scores.index:

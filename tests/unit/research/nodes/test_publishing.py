@@ -12,11 +12,12 @@ from quantbus_contracts.errors import BusUnavailable
 from quantbus_contracts.schema import PublishedSignal, PublishReport, Signal
 from quantbus_research.settings import Recipe
 from quantbus_research.settings.nodes import ArtefactType
-from quantbus_research.workflows.nodes import KINDS, PASSED, SNAPSHOT, Artefact, Context, Inputs, Json
-from tests.unit.research.nodes.ground import CHOICE, HOUR, RULE, TAIL, World, hourly, recipe_of
+from quantbus_research.workflows.nodes import KINDS, NEWEST, PASSED, SNAPSHOT, Artefact, Context, Inputs, Json
+from tests.unit.research.nodes.ground import CHOICE, HOUR, NAMES, RULE, TAIL, World, hourly, recipe_of
 from tests.unit.research.panels import START
 
 PAIR, SYMBOL = "BTC/USDT", "BINANCE:BTCUSDT"
+ALL = [f"BINANCE:{name}USDT" for name in NAMES]
 NOW = START + timedelta(hours=10)
 BAR = NOW - HOUR.delta
 
@@ -32,6 +33,7 @@ def targets(*rows: float, symbol: str = SYMBOL, speaks: str = "action", first: i
     index = pd.MultiIndex.from_product([[symbol], moments], names=["symbol", "datetime"])
     table = pd.DataFrame({"target": list(rows), "score": 0.5, "close": 100.0}, index=index)
     facts: dict[str, Json] = {"speaks": speaks, "shared": speaks == "weight", SNAPSHOT: "a-snapshot"}
+    facts[NEWEST] = dict.fromkeys(ALL, moments.max().isoformat())
     return Artefact(ArtefactType.TARGETS, {"targets": table}, facts=facts)
 
 

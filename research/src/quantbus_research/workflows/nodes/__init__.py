@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from quantbus_research.workflows.nodes._base import (
     AS_OF,
+    NEWEST,
     PASSED,
     SNAPSHOT,
     Artefact,
@@ -30,6 +31,7 @@ from quantbus_research.workflows.nodes.selection import SELECTION
 __all__ = [
     "AS_OF",
     "KINDS",
+    "NEWEST",
     "PASSED",
     "SNAPSHOT",
     "Artefact",

@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from quantbus_research.settings import Recipe
     from quantbus_research.workflows.session import Session
 
-__all__ = ["AS_OF", "PASSED", "SNAPSHOT", "Artefact", "Context", "Inputs", "Json", "NodeKind", "Reach"]
+__all__ = [
+    "AS_OF",
+    "NEWEST",
+    "PASSED",
+    "SNAPSHOT",
+    "Artefact",
+    "Context",
+    "Inputs",
+    "Json",
+    "NodeKind",
+    "Reach",
+]
 
 Json = JsonValue
 """Numbers, strings, truth values, None, and lists and dicts of them."""
@@ -38,6 +49,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 AS_OF = "as_of"
 """The fact by which bars say when the newest of them had closed; nodes after them are given it as ``as_of``."""
+NEWEST = "newest_bars"
+"""The fact by which bars say which is the newest of each symbol, so that who publishes knows what is missing."""
 PASSED = "passed"
 """The fact by which verdicts say yes or no (bool)."""
 SNAPSHOT = "snapshot_id"

@@ -7,12 +7,12 @@ import pandas as pd
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_research.settings.nodes import ArtefactType
-from quantbus_research.workflows.nodes._base import SNAPSHOT, Artefact, Inputs, Json
+from quantbus_research.workflows.nodes._base import NEWEST, SNAPSHOT, Artefact, Inputs, Json
 
 __all__ = ["LINEAGE", "bars_of", "features_of", "handed_on", "history_of", "scored"]
 
-LINEAGE = (SNAPSHOT, "model_id", "model_sha256")
-"""Facts that are handed on from artefact to artefact, so that a signal can say where it comes from."""
+LINEAGE = (SNAPSHOT, NEWEST, "model_id", "model_sha256")
+"""Facts that are handed on from artefact to artefact, so that a signal can say where it is from and what it lacks."""
 
 
 def bars_of(inputs: Inputs) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from quantbus_research.settings import MarketSettings
 from quantbus_research.settings.nodes import ArtefactType, DataSettings
 from quantbus_research.workflows.nodes._base import (
     AS_OF,
+    NEWEST,
     SNAPSHOT,
     Artefact,
     Context,
@@ -43,12 +44,14 @@ def run(inputs: Inputs, settings: DataSettings, context: Context) -> Artefact:
     counts = {str(symbol): int(count) for symbol, count in panel.groupby(level=0).size().items()}
     _require_enough(counts, market, settings)
     times = panel.index.get_level_values(1)
+    newest = times.to_series().groupby(panel.index.get_level_values(0)).max()
     return Artefact(
         ArtefactType.BARS,
         tables={"bars": panel},
         facts={
             SNAPSHOT: snapshot_id(panel, asked),
             AS_OF: timeframe.close_of(times.max().to_pydatetime()).isoformat(),
+            NEWEST: {str(symbol): moment.isoformat() for symbol, moment in newest.items()},
             "bars": dict(counts),
             "first_open_time": times.min().isoformat(),
             "last_open_time": times.max().isoformat(),
