@@ -90,6 +90,33 @@ def _strategies(report: DayReport) -> Iterator[str]:
 def _strategy(own: StrategyDay) -> Iterator[str]:
     mode = " (dry run)" if own.dry_run else ""
     yield from (f"### {_text(own.strategy_id)}{mode}", "")
+    yield from _in_sentences(own)
+    yield ""
+    if own.refusals:
+        yield from _table(
+            ("reason", "times", "what it means", "what to do"),
+            ((item.reason, item.count, item.meaning, item.remedy or "–") for item in own.refusals),
+        )
+    yield from _spreads(own)
+    if own.held:
+        yield from _table(
+            ("held now", "by", "side", "amount", "entry", "newest close", "not realised"),
+            (
+                (
+                    held.pair,
+                    held.consumer_id,
+                    held.side,
+                    amount(held.amount),
+                    amount(held.entry_price),
+                    amount(held.last_price),
+                    f"{money(held.unrealised)} {held.currency}",
+                )
+                for held in own.held
+            ),
+        )
+
+
+def _in_sentences(own: StrategyDay) -> Iterator[str]:
     became = [
         f"{getattr(own.outcomes, name)} {word}" for name, word, _ in OUTCOMES if getattr(own.outcomes, name)
     ]
@@ -108,42 +135,19 @@ def _strategy(own: StrategyDay) -> Iterator[str]:
             f"- realised {money(profit.realised)} {profit.currency} with {count(profit.exits, 'exit')}{unknown}, "
             f"turnover {amount(round(profit.turnover, 2))}"
         )
-    yield ""
-    if own.refusals:
-        yield from _table(
-            ("reason", "times", "what it means", "what to do"),
-            ((item.reason, item.count, item.meaning, item.remedy or "–") for item in own.refusals),
-        )
-    if own.hops or own.slippage is not None:
-        spreads = [
-            (
-                item.hop,
-                item.seconds.count,
-                *map(span, (item.seconds.p50, item.seconds.p95, item.seconds.worst)),
-            )
-            for item in own.hops
-        ]
-        if own.slippage is not None:
-            slipped = own.slippage
-            told = map(percent, (slipped.p50, slipped.p95, slipped.worst))
-            spreads.append(("slippage against ref_price", slipped.count, *told))
-        yield from _table(("hop", "times", "p50", "p95", "worst"), spreads)
-    if own.held:
-        yield from _table(
-            ("held now", "by", "side", "amount", "entry", "newest close", "not realised"),
-            (
-                (
-                    held.pair,
-                    held.consumer_id,
-                    held.side,
-                    amount(held.amount),
-                    amount(held.entry_price),
-                    amount(held.last_price),
-                    f"{money(held.unrealised)} {held.currency}",
-                )
-                for held in own.held
-            ),
-        )
+
+
+def _spreads(own: StrategyDay) -> Iterator[str]:
+    rows = [
+        (item.hop, item.seconds.count, *map(span, (item.seconds.p50, item.seconds.p95, item.seconds.worst)))
+        for item in own.hops
+    ]
+    if own.slippage is not None:
+        slipped = own.slippage
+        told = map(percent, (slipped.p50, slipped.p95, slipped.worst))
+        rows.append(("slippage against ref_price", slipped.count, *told))
+    if rows:
+        yield from _table(("hop", "times", "p50", "p95", "worst"), rows)
 
 
 def _bot(report: DayReport) -> Iterator[str]:
