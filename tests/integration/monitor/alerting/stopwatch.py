@@ -108,6 +108,8 @@ def measured(stage: Played, fault: Fault[Played], caused_at: float) -> Row:
     """Wait for condition and message; what does not come is infinitely late, and the others are measured too."""
     allowed = MOST_SECONDS + stage.waits[fault.alert]
     true_at = moment(lambda: stage.sampler.true_since(fault.alert, after=caused_at), within=fault.patience)
+    if math.isinf(true_at):
+        return Row(fault.alert, fault.told_as, true_at, math.inf, allowed)
     told_at = moment(lambda: at(stage.messenger.first(fault.alert, since=true_at)), within=allowed + 30)
     return Row(fault.alert, fault.told_as, max(0.0, true_at - caused_at), told_at - true_at, allowed)
 

@@ -36,7 +36,6 @@ WATCHED = {
     "SourcesDisagree": (INGESTION, total_above("quantbus_source_disagreements_total", 0)),
     "ReplicaOut": (MONITOR, finding("replica_out")),
     "ReconcileStale": (MONITOR, older("quantbus_reconcile_last_success_timestamp_seconds", 60)),
-    "CheckUnknown": (MONITOR, older("quantbus_monitor_check_last_known_timestamp_seconds", 180)),
     "MonitorLoopStale": (MONITOR, older("quantbus_monitor_last_cycle_timestamp_seconds", 30)),
     "CandleStaleUnknown": (MONITOR, absent("quantbus_candle_due_timestamp_seconds")),
     "SignalMissingUnknown": (MONITOR, absent("quantbus_strategy_run_due_timestamp_seconds")),
@@ -92,8 +91,10 @@ def exchange_is_back(stage: Footing) -> None:
 
 def second_bot_in_the_ledger(stage: Footing) -> None:
     """Let two bots write, while nobody has said which of them the monitor asks."""
+    now = stage.connection.server_now()
+    moments = dict.fromkeys(("available_at", "seen_at", "ordered_at"), now)
     rows = [
-        make_execution(make_signal(ts=last_closed()), consumer_id=bot, state="seen")
+        make_execution(make_signal(ts=last_closed()), consumer_id=bot, state="ordered", **moments)
         for bot in ("paper-bot", "another-bot")
     ]
     ExecutionWriter(stage.connection).record(rows)
@@ -121,6 +122,7 @@ def forget_the_bot(stage: Footing) -> None:
 
 
 WAVES: tuple[tuple[Fault[Footing], ...], ...] = (
+    (Fault("MonitorLoopStale", "bus and bot slow, but answering", slow_down, speed_up),),
     (
         Fault(
             "DiskLow",
@@ -140,9 +142,7 @@ WAVES: tuple[tuple[Fault[Footing], ...], ...] = (
         Fault("ReplicaOut", "a member killed", lambda stage: stage.secondaries()[1].kill()),
         Fault("SourcesDisagree", "two exchanges, two prices"),
         Fault("ReconcileStale", "two bots in the ledger, none named", second_bot_in_the_ledger),
-        Fault("CheckUnknown", "two bots in the ledger, none named", patience=240.0),
     ),
-    (Fault("MonitorLoopStale", "bus and bot slow, but answering", slow_down, speed_up),),
     (
         Fault("SignalMissingUnknown", "declarations gone", lose_declarations),
         Fault("CandleStaleUnknown", "declarations gone"),
