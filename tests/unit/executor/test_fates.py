@@ -36,6 +36,7 @@ class FakeHouse:
     candles: dict[str, datetime | None] = field(default_factory=dict)
     depth: bool = False
     paused: bool = False
+    has: dict[str, FakeWallet] = field(default_factory=lambda: {"USDT": FakeWallet(900.0, 1_000.0)})
 
     def free_slots(self) -> float:
         return self.slots - len(self.rig.book.open_trades())
@@ -53,7 +54,7 @@ class FakeHouse:
         return self.depth
 
     def wallets(self) -> Mapping[str, FakeWallet]:
-        return {"USDT": FakeWallet(900.0, 1_000.0)}
+        return self.has
 
 
 class Bot(Rig):
@@ -406,6 +407,18 @@ def test_fills_positions_and_balances_are_told_and_flat_is_told_too(bot: Bot) ->
     bot.loop(passes=6 * SECOND)
     assert [fill.purpose for fill in bot.books.fills()] == ["entry", "exit"]
     assert [row.side for row in bot.books.positions()] == ["flat"]
+
+
+def test_a_currency_of_which_nothing_is_left_is_told_as_nothing(bot: Bot) -> None:
+    bot.house.has["BTC"] = FakeWallet(0.5, 0.5)
+    bot.loop(passes=6 * SECOND)
+    del bot.house.has["BTC"]
+    bot.loop(passes=6 * SECOND)
+    left = {row.currency: (row.free, row.total) for row in bot.books.balances()}
+    assert left == {"BTC": (0.0, 0.0), "USDT": (900.0, 1_000.0)}
+    bot.house.has.clear()
+    bot.loop(passes=6 * SECOND)
+    assert {row.currency: row.total for row in bot.books.balances()} == {"BTC": 0.0, "USDT": 1_000.0}
 
 
 def test_what_changed_while_bus_and_bot_were_dead_is_told_after_both_are_back(bot: Bot) -> None:

@@ -5,7 +5,7 @@ an outage or a kill kept from the bus arrives all the same.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
@@ -73,6 +73,8 @@ class Reports:
             self._held = {trade.pair for trade in trades}
             for currency, wallet in wallets.items():
                 self._note_balance(currency, wallet, now)
+            if wallets:  # none at all is no answer
+                self._note_gone(wallets.keys(), now)
 
     def flush(self) -> bool:
         """Send what the bus has not taken yet; return whether it took all."""
@@ -105,6 +107,12 @@ class Reports:
             dry_run=self._reporter.dry_run,
         )
         self._lay("balance", balance)
+
+    def _note_gone(self, there: Collection[str], now: datetime) -> None:
+        """Note that nothing is left of a currency: where there is nothing of it, Freqtrade names it no more."""
+        for entry in list(self._told.values()):
+            if isinstance(entry, Balance) and entry.currency not in there:
+                self._lay("balance", entry.model_copy(update={"total": 0.0, "free": 0.0, "at": now}))
 
     def _lay(self, kind: str, entry: _State) -> None:
         """Lay an entry into the outbox if it says something else than the last one."""
