@@ -99,6 +99,11 @@ def test_inhibition_names_alerts_that_exist_and_never_silences_its_own_cause(roo
         assert not sources & (silenced | targets), rule
 
 
+def test_a_process_that_was_taken_out_of_service_hides_no_stale_bars() -> None:
+    sources = [rule["source_matchers"] for rule in yaml.safe_load(configuration(settings()))["inhibit_rules"]]
+    assert "HeartbeatLost" not in set().union(*(named(matchers) for matchers in sources))
+
+
 def named(matchers: list[str]) -> set[str]:
     found = re.findall(r'alertname =~? "([^"]+)"', " ".join(matchers))
     return {name for names in found for name in names.split("|")}

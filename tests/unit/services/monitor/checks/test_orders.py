@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantbus_contracts import Execution
+from quantbus_contracts import Execution, Heartbeat
 from quantbus_contracts.schema import Balance
 from quantbus_contracts.testing import make_execution, make_signal
 from quantbus_services.monitor.checks import Limits, Sources
@@ -92,6 +92,20 @@ async def test_a_balance_is_low_below_the_floor_of_its_currency(
     findings = await BalanceLow(Sources(bus, limits)).check(NOON)
     assert [item.subject for item in findings] == (["bot USDT"] if found else [])
     assert await BalanceLow(Sources(bus)).check(NOON) == []
+
+
+@pytest.mark.parametrize(("silent", "found"), [(timedelta(days=1), True), (timedelta(days=8), False)])
+async def test_the_last_balance_of_a_bot_that_was_taken_out_of_service_calls_nobody(
+    bus: FakeBus, silent: timedelta, found: bool
+) -> None:
+    bus.books.record(
+        [Balance(consumer_id="bot", currency="USDT", total=0.0, free=0.0, at=NOON, dry_run=False)]
+    )
+    bus.beats.beat(
+        Heartbeat(process="executor", instance="bot", at=NOON - silent, started_at=NOON - silent, version="1")
+    )
+    limits = Limits(balance_floors={"USDT": 50.0})
+    assert bool(await BalanceLow(Sources(bus, limits)).check(NOON)) is found
 
 
 async def test_a_bot_that_left_a_signal_for_want_of_money_is_found_without_any_floor(bus: FakeBus) -> None:

@@ -29,10 +29,17 @@ class BalanceLow:
     async def check(self, now: datetime) -> list[Finding]:
         """Return a finding for each bot and currency, and for each bot that ran dry."""
         floors = self._limits.balance_floors
+        retired = {
+            beat.instance
+            for beat in await self._view.heartbeats()
+            if beat.process == "executor" and now - beat.at > self._limits.forget_process_after
+        }
         found = [
             _below(balance, floors[balance.currency])
             for balance in await self._view.balances()
-            if balance.currency in floors and balance.free < floors[balance.currency]
+            if balance.currency in floors
+            and balance.free < floors[balance.currency]
+            and balance.consumer_id not in retired
         ]
         refused = {
             row.consumer_id
