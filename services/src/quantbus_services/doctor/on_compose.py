@@ -14,7 +14,7 @@ CONTAINERS = "containers that run and are healthy, and one-shots that ended with
 _PORTS = "ports published on 127.0.0.1 only"
 _NAMES = "STACK_ names that .env.example explains"
 _SECRETS = "a folder of secrets for its owner alone, and no secret empty"
-_MAY_BE_EMPTY = ("account.key", "account.secret")
+_MAY_BE_EMPTY = ("account.key", "account.secret", "messengers", "smtp.password")
 """Whose profile is not used then."""
 _LOOPBACK = ("127.0.0.1", "::1")
 
