@@ -74,6 +74,16 @@ def test_bad_options_are_refused(arguments: list[str], told: str) -> None:
     assert told in str(shown.exception)
 
 
+@pytest.mark.parametrize("way", ["--loop", "--once"])
+def test_a_recipe_whose_gates_were_not_asked_does_not_speak(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUANTBUS_HOME", str(tmp_path))
+    shown = runner.invoke(app, ["run", "trend_1h", way])
+    assert isinstance(shown.exception, ConfigError)
+    assert "expected gates that let recipe trend_1h speak live" in str(shown.exception)
+
+
 def test_the_command_line_starts_without_heavy_libraries() -> None:
     heavy = ("pandas", "numpy", "lightgbm", "pymongo")
     code = f"import sys, quantbus_research.cli; print([name for name in {heavy} if name in sys.modules])"

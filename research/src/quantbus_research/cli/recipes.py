@@ -253,9 +253,11 @@ def _run_once(recipe: "Recipe", as_of: datetime | None, *, retrain: bool) -> "On
     from quantbus_contracts.clock import SystemClock
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.runtime.settings import HomeSettings, MongoSettings, load_settings
-    from quantbus_research.workflows import open_session, run_once
+    from quantbus_research.workflows import open_session, require_passed, run_once
 
     settings = load_settings(HomeSettings)
+    if as_of is None:
+        require_passed(recipe, settings.home)
     connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=10.0)
     try:
         with Console(stderr=True).status(f"{recipe.strategy_id}: candles, factors, model, signals"):

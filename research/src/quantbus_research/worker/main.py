@@ -25,7 +25,7 @@ from quantbus_research.settings import Recipe, ShadowSettings, WorkerSettings
 from quantbus_research.worker.loop import BarLoop
 from quantbus_research.worker.pulse import Pulse
 from quantbus_research.worker.timekeeping import Timekeeper
-from quantbus_research.workflows import BusClock, Session, Stage, open_session, require_live
+from quantbus_research.workflows import BusClock, Session, Stage, open_session, require_live, require_passed
 
 __all__ = ["run_worker"]
 
@@ -50,10 +50,11 @@ def run_worker(
     Raises
     ------
     ConfigError
-        If the recipe cannot live, or its shadow would speak under its own id.
+        If the recipe cannot live, its gates do not let it, or its shadow would speak under its own id.
     """
     require_live(recipe)
     settings = load_settings(HomeSettings)
+    require_passed(recipe, settings.home)
     configure("research", level=settings.log_level, json=settings.log_json)
     registry = new_registry("research", version("quantbus-research"))
     connection = connect(load_settings(MongoSettings), app="research", timeout_seconds=_BUS_TIMEOUT_SECONDS)

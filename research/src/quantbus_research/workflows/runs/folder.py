@@ -1,8 +1,6 @@
 """The folder of a run: its manifest from the start on, and its files for people; and which runs were cut off."""
 
 import fcntl
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +12,11 @@ from pydantic import ValidationError
 from quantbus_contracts.errors import ConfigError
 from quantbus_research.registry import replace_file
 from quantbus_research.settings import Recipe
+from quantbus_research.workflows.meaning import meaning_hash
 from quantbus_research.workflows.nodes import Artefact
-from quantbus_research.workflows.runs.manifest import RunManifest, meaning_of
+from quantbus_research.workflows.runs.manifest import RunManifest
 
-__all__ = ["RunFolder", "cut_off_run", "meaning_hash", "open_run"]
+__all__ = ["RunFolder", "cut_off_run", "open_run"]
 
 _MANIFEST, _LOCK = "run.json", ".lock"
 _MOST = 10_000
@@ -82,11 +81,6 @@ def cut_off_run(root: Path, recipe: Recipe) -> tuple[Path, RunManifest] | None:
             if held:
                 return folder, manifest
     return None
-
-
-def meaning_hash(recipe: Recipe) -> str:
-    """Return a hash of the recipe without what changes only how it is computed."""
-    return hashlib.sha256(json.dumps(meaning_of(recipe), sort_keys=True).encode()).hexdigest()
 
 
 def _manifest(path: Path) -> RunManifest | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from quantbus_research.registry import code_version
 from quantbus_research.settings import Recipe
+from quantbus_research.workflows.meaning import meaning_of
 from quantbus_research.workflows.nodes import KINDS, PASSED, SNAPSHOT, NodeKind, Reach
 from quantbus_research.workflows.runs.keys import installed_hash, library_versions
 from quantbus_research.workflows.runs.store import Stored
@@ -99,13 +100,6 @@ class RunManifest(_Frozen):
     refused: tuple[str, ...] = ()
     """Nodes that said no."""
     nodes: Mapping[str, Done] = {}
-
-
-def meaning_of(recipe: Recipe) -> dict[str, object]:
-    """Return the recipe without what changes only how it is computed."""
-    told = recipe.model_dump(mode="json", exclude={"nodes", "description"})
-    nodes = {name: {**node.meaning(), "inputs": list(node.inputs)} for name, node in recipe.nodes.items()}
-    return {**told, "nodes": nodes}
 
 
 def seeds_of(recipe: Recipe) -> dict[str, int]:

@@ -14,9 +14,10 @@ from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import ConfigError
 from quantbus_research.settings import Recipe, ancestors, levels
 from quantbus_research.settings.nodes import ArtefactType
+from quantbus_research.workflows.meaning import meaning_hash
 from quantbus_research.workflows.nodes import AS_OF, KINDS, Artefact, Context, Json, NodeKind, Reach
 from quantbus_research.workflows.nodes._base import IDLE_SECONDS
-from quantbus_research.workflows.runs.folder import RunFolder, cut_off_run, meaning_hash, open_run
+from quantbus_research.workflows.runs.folder import RunFolder, cut_off_run, open_run
 from quantbus_research.workflows.runs.keys import key_of_what_was_read, node_key
 from quantbus_research.workflows.runs.manifest import (
     Done,
