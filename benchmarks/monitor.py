@@ -27,6 +27,16 @@ Tick = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much is on the bus."""
+
+    strategies: int
+    each: int
+    pairs: int
+    bars: int
+
+
+@dataclass(frozen=True)
 class Page:
     """How long one page took at the client, on loopback."""
 
@@ -99,14 +109,14 @@ def idle(ground: Ground, connection: Connection, monitor: Monitor, seconds: floa
     )
 
 
-def measure(
-    strategies: int, each: int, pairs: int, seconds: float, times: int, interval: float, tick: Tick
-) -> Found:
+def measure(size: Size, seconds: float, times: int, interval: float, tick: Tick) -> Found:
     """Lay a bus out, run the monitor over it, and look at both."""
     found = Found()
     with own_ground() as ground, ground.fresh() as connection:
-        world = fill_world(connection, strategies=strategies, pairs=pairs, each=each, tick=tick)
-        found.notes.append(f"{world.strategies} strategies, {world.signals} signals, {world.pairs} pairs")
+        world = fill_world(connection, **asdict(size), tick=tick)
+        found.notes.append(
+            f"{world.strategies} strategies, {world.signals} signals, {world.pairs} pairs, {size.bars} bars of 5m"
+        )
         tick("the monitor starts")
         folder = Path(ground.home) / "monitor"
         folder.mkdir()
@@ -150,6 +160,7 @@ def main(
     strategies: Annotated[int, typer.Option(min=1, help="Declared strategies.")] = 100,
     each: Annotated[int, typer.Option(min=1, help="Signals of each.")] = 1_000,
     pairs: Annotated[int, typer.Option(min=1, max=9_999, help="Pairs of all together.")] = 1_000,
+    bars: Annotated[int, typer.Option(min=1, help="Over how many bars of 5m the signals are spread.")] = 48,
     seconds: Annotated[float, typer.Option(min=1, help="How long nobody looks.")] = 60,
     times: Annotated[int, typer.Option(min=5, help="Requests for each page.")] = 40,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two cycles.")] = 3.0,
@@ -163,7 +174,7 @@ def main(
         def tick(text: str) -> None:
             progress.update(task, description=text)
 
-        found = measure(strategies, each, pairs, seconds, times, interval, tick)
+        found = measure(Size(strategies, each, pairs, bars), seconds, times, interval, tick)
     show(found, as_json=as_json)
 
 

@@ -8,16 +8,14 @@ from quantbus_contracts import Heartbeat, Instrument, PublishRun, Signal, Strate
 from quantbus_contracts.bus import SignalBus
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
-from quantbus_contracts.mongo.documents import run_row, signal_row
-from quantbus_contracts.mongo.execution_writer import ExecutionWriter
+from quantbus_contracts.mongo.documents import execution_row, run_row, signal_row
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.schema import Candle, Execution, ExecutionState
 
-__all__ = ["TIMEFRAME", "World", "fill_candles", "fill_world"]
+__all__ = ["TIMEFRAME", "World", "fill_world"]
 
 TIMEFRAME = Timeframe.parse("5m")
-_BARS = 12
-_BATCH = 10_000
+_CANDLES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +31,35 @@ class World:
 
 
 def fill_world(
-    connection: Connection, *, strategies: int, pairs: int, each: int, tick: Callable[[str], None]
+    connection: Connection,
+    *,
+    strategies: int,
+    pairs: int,
+    each: int,
+    bars: int,
+    tick: Callable[[str], None],
 ) -> World:
-    """Let ``strategies`` have ``each`` signals of the last bars over ``pairs`` pairs, half of them traded."""
+    """Let ``strategies`` have ``each`` signals of the last ``bars`` over ``pairs`` pairs, half of them traded."""
     newest = TIMEFRAME.last_closed(connection.server_now())
     names = tuple(f"C{number:04}/USDT" for number in range(pairs))
     bus = SignalBus(connection)
     for number in range(strategies):
         tick(f"strategy {number + 1} of {strategies}")
-        own = _pairs_of(number, names, each)
+        own = _pairs_of(number, names, each // bars + 1)
         strategy = Strategy(
             strategy_id=f"s{number:03}", venue="BINANCE", timeframe=TIMEFRAME.name, pairs=own, cadence_bars=1
         )
         bus.declare(strategy)
         said = list(_signals(strategy, newest, each))
         _store(connection, strategy, said, newest)
-    fill_candles(connection, names, newest, _BARS, tick)
+    _fill_candles(connection, names, newest, _CANDLES, tick)
     first = next(_signals(strategy, newest, each))
     return World(
         strategies, pairs, strategies * each, strategy.strategy_id, first.signal_id, _symbol(names[0])
     )
 
 
-def fill_candles(
+def _fill_candles(
     connection: Connection, names: tuple[str, ...], newest: datetime, bars: int, tick: Callable[[str], None]
 ) -> None:
     """Write the last bars of every pair, and let the processes have given a sign of life."""
@@ -75,10 +79,9 @@ def fill_candles(
         )
 
 
-def _pairs_of(number: int, names: tuple[str, ...], each: int) -> tuple[str, ...]:
-    size = min(len(names), max(1, each // _BARS + 1))
+def _pairs_of(number: int, names: tuple[str, ...], size: int) -> tuple[str, ...]:
     begin = number * size % len(names)
-    return (names + names)[begin : begin + size]
+    return (names + names)[begin : begin + min(size, len(names))]
 
 
 def _signals(strategy: Strategy, newest: datetime, each: int) -> Iterator[Signal]:
@@ -139,7 +142,10 @@ def _store(connection: Connection, strategy: Strategy, said: list[Signal], newes
         ],
         ordered=False,
     )
-    ExecutionWriter(connection).record([_execution(signal, at[signal.signal_id]) for signal in said])
+    ledger = connection.client[connection.names.of("executions")]["executions"]
+    ledger.insert_many(
+        [execution_row(_execution(signal, at[signal.signal_id])) for signal in said], ordered=False
+    )
 
 
 def _execution(signal: Signal, available_at: datetime) -> Execution:

@@ -8,6 +8,7 @@ from typing import Any
 from quantbus_contracts.collections import candle_collection
 from quantbus_contracts.mongo.candle_reader import when_of
 from quantbus_contracts.mongo.client import AsyncConnection
+from quantbus_contracts.mongo.long_reads import read_in_order
 from quantbus_contracts.mongo.steps import Row, Steps, aggregate, find
 from quantbus_contracts.schema import BROKEN_GAPS, Execution, Fill, Gap
 from quantbus_contracts.timeframe import Timeframe
@@ -85,16 +86,16 @@ def _within(start: datetime, end: datetime) -> Row:
 def _signals(start: datetime, end: datetime, limit: int) -> Steps[Told]:
     wanted = {"strategy_id", "symbol", "pair", "timeframe", "ts", "origin", "available_at", "computed_at"}
     within = _within(start, end)
-    rows = yield find(
+    rows = yield from read_in_order(
         "crypto_signals",
         {
             "available_at": {"$gte": start},
             "$or": [{"available_at": within}, {"history.0.available_at": within}],
         },
         {**dict.fromkeys(sorted(wanted), 1), "history": {"$slice": 1}},
-        hint=[("available_at", 1)],
+        by="available_at",
         limit=limit,
-        batch_size=_BATCH,
+        hint=[("available_at", 1)],
     )
     read = [_said(row) for row in rows]
     signals = [item for item in read if item is not None and start <= item.available_at < end]
@@ -140,26 +141,14 @@ def _runs(
 
 
 def _ledger(start: datetime, end: datetime, limit: int) -> Steps[list[Execution]]:
-    rows = yield find(
-        "executions",
-        {"seen_at": _within(start, end)},
-        {"_id": 0},
-        sort=[("seen_at", 1)],
-        limit=limit,
-        batch_size=_BATCH,
-    )
+    query = {"seen_at": _within(start, end)}
+    rows = yield from read_in_order("executions", query, {"_id": 0}, by="seen_at", limit=limit)
     return [Execution(**row) for row in rows]
 
 
 def _fills(start: datetime, end: datetime, limit: int) -> Steps[list[Fill]]:
-    rows = yield find(
-        "fills",
-        {"filled_at": _within(start, end)},
-        {"_id": 0},
-        sort=[("filled_at", 1)],
-        limit=limit,
-        batch_size=_BATCH,
-    )
+    query = {"filled_at": _within(start, end)}
+    rows = yield from read_in_order("fills", query, {"_id": 0}, by="filled_at", limit=limit)
     return [Fill(**row) for row in rows]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from quantbus_contracts.mongo.client import AsyncConnection, Connection
+from quantbus_contracts.mongo.long_reads import read_in_order
 from quantbus_contracts.mongo.steps import Row, Steps, find
 from quantbus_contracts.schema import Execution, ExecutionState
 
@@ -20,8 +21,8 @@ def _since(
         query["consumer_id"] = {"$eq": consumer_id}
     if states is not None:
         query["state"] = {"$in": [state.value for state in states]}
-    rows = yield find(COLLECTION, query, {"_id": 0}, sort=[("seen_at", 1)], batch_size=5_000)
-    return [Execution(**row) for row in rows]
+    rows = yield from read_in_order(COLLECTION, query, {"_id": 0}, by="seen_at")
+    return list({row.key: row for row in (Execution(**row) for row in rows)}.values())
 
 
 def _of_signal(signal_id: str) -> Steps[list[Execution]]:

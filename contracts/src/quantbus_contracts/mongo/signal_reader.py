@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from quantbus_contracts.mongo.client import AsyncConnection, Connection, row_of
 from quantbus_contracts.mongo.documents import signal_from_row
 from quantbus_contracts.mongo.known_signals import Known, without_giants
+from quantbus_contracts.mongo.long_reads import read_in_order
 from quantbus_contracts.mongo.server_clock import and_the_time
 from quantbus_contracts.mongo.steps import Row, Steps, aggregate, aggregate_undecoded, find
 from quantbus_contracts.ports import SignalSnapshot
@@ -157,14 +158,15 @@ def _last_run(strategy_id: str, timeframe: Timeframe) -> Steps[PublishRun | None
 
 
 def _published_since(moment: datetime, limit: int) -> Steps[list[PublishedSignal]]:
-    rows = yield find(
+    rows = yield from read_in_order(
         COLLECTION,
         {"available_at": {"$gte": moment}},
         {"history": {"$slice": 1}},
-        sort=[("available_at", 1)],
+        by="available_at",
         limit=limit,
     )
-    return [signal_from_row(row) for row in rows]
+    newest = {row["_id"]: row for row in rows}  # of one that was revised while we read
+    return [signal_from_row(row) for row in sorted(newest.values(), key=lambda row: row["available_at"])]
 
 
 class SignalReader:
