@@ -44,7 +44,7 @@ DATABASES = {
     ],
     "quantbus_trading": [
         *("executions", "heartbeats", "controls", "risk_state", "fills", "positions", "balances", "leases"),
-        *("account_snapshots", "findings"),
+        *("account_snapshots", "findings", "schema_version"),
     ],
 }
 EVERYTHING = [(database, name) for database, names in DATABASES.items() for name in names]
@@ -81,6 +81,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     | {"findings": "fciu"},
     "migrate": {name: "xv" for _, name in EVERYTHING},
 }
+for role, rights in ALLOWED.items():
+    rights["schema_version"] = "fcixv" if role == "migrate" else "fc"
 # MongoDB's own clusterMonitor, which only the monitor has.
 SERVER_ALLOWED = {
     ("monitor", "admin", name) for name in ("server status", "replica set status", "read the server's log")

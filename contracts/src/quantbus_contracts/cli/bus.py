@@ -2,17 +2,23 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from quantbus_contracts.cli.bus_copies import backup, restore
+from quantbus_contracts.cli.bus_schema import migrate_bus, show_retention
 from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.runtime.settings import MongoSettings, ProcessSettings, load_settings
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Start, prepare, inspect and stop the bus.", no_args_is_help=True)
+app = typer.Typer(help="Start, prepare, inspect, copy and stop the bus.", no_args_is_help=True)
+app.command()(backup)
+app.command()(restore)
+app.command("migrate")(migrate_bus)
+app.command("retention")(show_retention)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
@@ -110,6 +116,8 @@ def init(
 ) -> None:
     """Make collections, unique indexes and validators; may be run any number of times.
 
+    Exit 1 where `quantbus bus migrate` is needed as well.
+
     Passwords go into files under QUANTBUS_HOME/secrets that only you can read, unless QUANTBUS_INGEST_PASSWORD_FILE
     and its like name files that hold them; they are never printed.
 
@@ -121,6 +129,7 @@ def init(
     from quantbus_contracts.cli.access import administrator, print_access, set_up_access
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import initialise
+    from quantbus_contracts.mongo.migrations import pending_migrations
 
     if rotate and not with_auth:
         raise ConfigError(
@@ -129,11 +138,13 @@ def init(
     connection = connect(administrator(load_settings(MongoSettings)), app="init", timeout_seconds=60)
     report = initialise(connection)
     access = set_up_access(connection, rotate=rotate) if with_auth else None
+    pending = [step.purpose for step in pending_migrations(connection)]
     connection.close()
     console = Console()
     if as_json:
-        console.print_json(data=asdict(report) | (access.as_dict() if access else {}))
-        return
+        told = {**asdict(report), "pending_migrations": pending}
+        console.print_json(data=told | (access.as_dict() if access else {}))
+        raise typer.Exit(1 if pending else 0)
     if report.changed:
         console.print(
             f"bus is ready: {report.collections_created} collections made, {report.indexes_created} indexes made, "
@@ -143,6 +154,9 @@ def init(
         console.print("bus is ready: everything was there already")
     if access:
         print_access(access, console)
+    if pending:
+        console.print("an older release laid this bus out: make a backup, then run `quantbus bus migrate`")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -157,10 +171,17 @@ def status(as_json: Json = False) -> None:
     from quantbus_contracts.mongo.address import resolve_uri
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import missing_parts
+    from quantbus_contracts.mongo.migrations import pending_migrations
     from quantbus_contracts.runtime.redaction import redact
 
     settings = administrator(load_settings(MongoSettings))
-    state: dict[str, object] = {"up": False, "uri": None, "missing": [], "reason": None}
+    state: dict[str, Any] = {
+        "up": False,
+        "uri": None,
+        "missing": [],
+        "pending_migrations": [],
+        "reason": None,
+    }
     try:
         state["uri"] = redact(resolve_uri(settings))
         connection = connect(settings, app="status", timeout_seconds=3)
@@ -168,6 +189,7 @@ def status(as_json: Json = False) -> None:
         state["server_version"] = str(connection.client.server_info()["version"])
         state["up"] = True
         state["missing"] = missing_parts(connection)
+        state["pending_migrations"] = [step.purpose for step in pending_migrations(connection)]
         connection.close()
     except (BusError, ConfigError) as error:
         state["reason"] = redact(str(error))
@@ -178,11 +200,16 @@ def status(as_json: Json = False) -> None:
         console.print(f"bus is [bold red]down[/]: {state['reason']}")
     else:
         console.print(f"bus is [bold green]up[/]: {state['uri']} (MongoDB {state['server_version']})")
-        for part in list(state["missing"]):  # type: ignore[call-overload]  # a list of strings by construction
+        for part in state["missing"]:
             console.print(f"  missing: {part}")
-        if state["missing"]:
+        for purpose in state["pending_migrations"]:
+            console.print(f"  not migrated yet: {purpose}")
+        if state["pending_migrations"]:
+            console.print("make a backup, then run `quantbus bus migrate`")
+        elif state["missing"]:
             console.print("run `quantbus bus init`")
-    raise typer.Exit(0 if state["up"] and not state["missing"] else 1)
+    ready = state["up"] and not state["missing"] and not state["pending_migrations"]
+    raise typer.Exit(0 if ready else 1)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from quantbus_contracts.collections.oversight import OVERSIGHT
 from quantbus_contracts.collections.signals import SIGNALS
 from quantbus_contracts.collections.trading import TRADING
 from quantbus_contracts.collections.turns import TURNS
+from quantbus_contracts.collections.versions import VERSIONS
 
 __all__ = ["COLLECTIONS", "CollectionSpec", "Database", "Index", "Party", "candle_collection", "spec_of"]
 
@@ -28,6 +29,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
     *TRADING,
     *ACCOUNTS,
     *OVERSIGHT,
+    *VERSIONS,
 )
 
 _BY_NAME = {spec.name: spec for spec in COLLECTIONS}

@@ -6,8 +6,10 @@ from typing import Any, Literal
 __all__ = ["CollectionSpec", "Database", "Index", "Party"]
 
 Database = Literal["market", "signals", "trading"]
-Party = Literal["ingestion", "research", "gateway", "executor", "account", "monitor", "operator"]
-"""Who reads and writes: the processes, and the operator at the command line."""
+Party = Literal[
+    "ingestion", "research", "gateway", "executor", "account", "monitor", "operator", "migrations"
+]
+"""Who reads and writes: the processes, the operator at the command line, and what lays the bus out."""
 Writer = Party | Literal["every process"]
 
 

@@ -73,10 +73,12 @@ _SIGNALS = CollectionSpec(
     further_indexes=(Index((("available_at", 1),)),),
 )
 
+_REFUSED_DAYS = 90
+
 _REJECTED = CollectionSpec(
     name="crypto_signals_rejected",
     database="signals",
-    purpose="refused rows, with reason and publisher",
+    purpose="refused rows, with reason and publisher; kept for 90 days",
     key=(),
     written_by=("research", "gateway", "operator"),
     append_only=True,
@@ -90,7 +92,7 @@ _REJECTED = CollectionSpec(
             "rejected_at": moment(),
         }
     ),
-    further_indexes=(Index((("rejected_at", -1),)),),
+    further_indexes=(Index((("rejected_at", -1),), kept_days=_REFUSED_DAYS),),
 )
 
 _RUNS = CollectionSpec(

@@ -25,6 +25,7 @@ from quantbus_contracts.collections import Database, spec_of
 from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.mongo.address import address_errors, credentials, resolve_uri
 from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.schema_guard import refuse_strange_versions
 from quantbus_contracts.mongo.steps import Call, Row, Steps, find_command, server_time
 from quantbus_contracts.runtime.settings import MongoSettings
 
@@ -109,6 +110,21 @@ class _Course(Generic[Result, Session]):
             self._failure = error
 
 
+class _Guard:
+    """Asks once, before the first steps of a connection, whether the bus has a schema that this code knows."""
+
+    def __init__(self) -> None:
+        self._passed = False
+
+    def before(self, steps: Steps[Result]) -> Steps[Result]:
+        return steps if self._passed else self._asking(steps)
+
+    def _asking(self, steps: Steps[Result]) -> Steps[Result]:
+        yield from refuse_strange_versions()
+        self._passed = True
+        return (yield from steps)
+
+
 class _Names:
     """Which database a collection lives in, and what it is called there."""
 
@@ -148,6 +164,7 @@ class Connection:
         self.settings = settings
         self.names = _Names(settings, renamed)
         self.timeout_seconds = timeout_seconds
+        self._guard = _Guard()
 
     def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
         """Carry every call of ``steps`` to the server.
@@ -163,7 +180,7 @@ class Connection:
         BusError
             If the server refused.
         """
-        course: _Course[Result, ClientSession] = _Course(steps)
+        course: _Course[Result, ClientSession] = _Course(self._guard.before(steps))
         try:
             while not course.done:
                 with pymongo.timeout(timeout_seconds or self.timeout_seconds):
@@ -249,10 +266,11 @@ class AsyncConnection:
         self.client = client
         self.names = _Names(settings)
         self.timeout_seconds = timeout_seconds
+        self._guard = _Guard()
 
     async def run(self, steps: Steps[Result], *, timeout_seconds: float | None = None) -> Result:
         """Carry every call of ``steps`` to the server; see `Connection.run`."""
-        course: _Course[Result, AsyncClientSession] = _Course(steps)
+        course: _Course[Result, AsyncClientSession] = _Course(self._guard.before(steps))
         try:
             while not course.done:
                 with pymongo.timeout(timeout_seconds or self.timeout_seconds):

@@ -1,15 +1,31 @@
 """Makes collections, unique indexes and validators from the one table; may be run any number of times."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, DuplicateKeyError
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.schema_guard import (
+    BASE_VERSION,
+    SCHEMA_VERSION,
+    VERSIONS_COLLECTION,
+    check_version,
+)
 from quantbus_contracts.mongo.steps import Row
 
-__all__ = ["LayoutReport", "initialise", "missing_parts"]
+__all__ = [
+    "LayoutReport",
+    "initialise",
+    "missing_parts",
+    "record_version",
+    "recorded_version",
+    "server_clock",
+]
 
 _DAY_SECONDS = 86_400
 
@@ -35,11 +51,15 @@ def initialise(connection: Connection) -> LayoutReport:
     ------
     BusError
         If stored rows break a unique index; the message names the collection.
+    ConfigError
+        If the bus is newer than this code, or is being restored.
     """
+    check_version(recorded_version(connection))
     created = indexes = validators = 0
     with translated_errors():
+        layouts = {spec.name: _existing(connection, spec) for spec in COLLECTIONS}
         for spec in COLLECTIONS:
-            existing = _existing(connection, spec)
+            existing = layouts[spec.name]
             if existing is None:
                 created += _create(connection, spec)
                 validators += 1
@@ -48,7 +68,30 @@ def initialise(connection: Connection) -> LayoutReport:
                 database.command("collMod", spec.name, validator=spec.validator, validationLevel="strict")
                 validators += 1
             indexes += _make_indexes(connection, spec)
+        if all(existing is None for existing in layouts.values()):
+            record_version(connection, SCHEMA_VERSION, "laid out anew")
     return LayoutReport(created, indexes, validators)
+
+
+def recorded_version(connection: Connection) -> int:
+    """Return the schema version that the bus was brought to; the first where none is recorded."""
+    with translated_errors():
+        newest = connection.collection(VERSIONS_COLLECTION).find_one({}, sort=[("version", -1)])
+    return int(newest["version"]) if newest else BASE_VERSION
+
+
+def record_version(connection: Connection, version: int, purpose: str) -> None:
+    """Write down that the bus has this version now; nothing happens where that stands already."""
+    with translated_errors(), suppress(DuplicateKeyError):
+        connection.collection(VERSIONS_COLLECTION).insert_one(
+            {"_id": version, "version": version, "purpose": purpose, "at": server_clock(connection)}
+        )
+
+
+def server_clock(connection: Connection) -> datetime:
+    """Return the server's clock without asking which schema it has, for whoever is about to change that."""
+    moment: datetime = connection.client.admin.command("hello")["localTime"]
+    return moment
 
 
 def missing_parts(connection: Connection) -> list[str]:
@@ -96,6 +139,8 @@ def _make_indexes(connection: Connection, spec: CollectionSpec) -> int:
     present = _index_names(connection, spec)
     made = [index for index in spec.indexes if index.name not in present]
     for index in made:
-        lasting = {} if index.kept_days is None else {"expireAfterSeconds": index.kept_days * _DAY_SECONDS}
+        lasting: dict[str, Any] = {}
+        if index.kept_days is not None:
+            lasting = {"expireAfterSeconds": index.kept_days * _DAY_SECONDS}
         collection.create_index(list(index.fields), unique=index.unique, name=index.name, **lasting)
     return len(made)

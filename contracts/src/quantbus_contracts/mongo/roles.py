@@ -41,6 +41,7 @@ _PARTY: Mapping[Role, Party] = {
     "account": "account",
     "monitor": "monitor",
     "operator": "operator",
+    "migrate": "migrations",
 }
 _BEATING: frozenset[Role] = frozenset(("ingest", "research", "gateway", "executor", "account", "monitor"))
 """Those that are processes; the operator's commands and migrations come and go."""
@@ -70,10 +71,8 @@ def mongo_name(role: Role) -> str:
 
 def collection_actions(role: Role, spec: CollectionSpec) -> tuple[str, ...]:
     """Return the actions that ``role`` may take on one collection, sorted; empty where it is none of its business."""
-    if role == "migrate":
-        return _LAYOUT
     party = _PARTY[role]
-    actions: set[str] = set()
+    actions: set[str] = set(_LAYOUT) if role == "migrate" else set()
     writes = party in spec.written_by
     if party in spec.read_by or (writes and not spec.append_only):
         actions.update(_READ)

@@ -1,0 +1,150 @@
+"""Copies the three databases as they stood at one instant, while everybody goes on writing.
+
+Every collection is read at the same cluster time, that of the first read. The server keeps its past for
+``minSnapshotHistoryWindowInSeconds`` (five minutes unless told otherwise); a backup that takes longer fails, and
+says so.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.errors import OperationFailure, PyMongoError
+
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
+from quantbus_contracts.errors import BusError
+from quantbus_contracts.mongo.backup_files import (
+    CollectionFile,
+    Manifest,
+    StoredCollection,
+    new_folder,
+    write_manifest,
+)
+from quantbus_contracts.mongo.client import Connection
+from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.layout import recorded_version
+
+__all__ = ["Progress", "back_up"]
+
+Progress = Callable[[str, int], None]
+"""Told of a collection, and how many of its documents are done."""
+
+_UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_WINDOW = "minSnapshotHistoryWindowInSeconds"
+_SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 239, 246
+_PAGE = 10_000
+
+
+def back_up(
+    connection: Connection,
+    target: Path,
+    *,
+    window_seconds: int | None = None,
+    told: Progress = lambda name, documents: None,
+) -> Manifest:
+    """Write all collections, as of one instant, to the new folder ``target``.
+
+    ``window_seconds`` makes the server keep its past for so long meanwhile; that is an administrator's right.
+
+    Raises
+    ------
+    BusError
+        If the server gave up the instant before everything was read.
+    ConfigError
+        If the folder exists or cannot be written, or this user may not read everything.
+    """
+    made_at = connection.server_now()
+    with new_folder(target) as folder, translated_errors(), _window(connection, window_seconds):
+        schema = recorded_version(connection)
+        with _clear_words():
+            instant = _instant(connection)
+            stored = [_copy(connection, instant, spec, folder, told) for spec in COLLECTIONS]
+        manifest = Manifest(
+            made_at=made_at,
+            cluster_time=(instant.time, instant.inc),
+            schema_version=schema,
+            release=version("quantbus-contracts"),
+            server_version=str(connection.client.server_info()["version"]),
+            databases=connection.names.all(),
+            collections=tuple(stored),
+        )
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def _instant(connection: Connection) -> Timestamp:
+    """Return the newest instant that a majority has."""
+    first = COLLECTIONS[0]
+    reply = connection.client[connection.names.of(first.name)].command(
+        {"find": first.name, "limit": 1, "singleBatch": True, "readConcern": {"level": "snapshot"}}
+    )
+    instant: Timestamp = reply["cursor"]["atClusterTime"]
+    return instant
+
+
+def _copy(
+    connection: Connection, instant: Timestamp, spec: CollectionSpec, folder: Path, told: Progress
+) -> StoredCollection:
+    with CollectionFile(folder, spec.database, spec.name) as file:
+        for batch in _batches(connection, instant, spec.name):
+            told(spec.name, file.add(batch))
+        return file.finish()
+
+
+def _batches(connection: Connection, instant: Timestamp, name: str) -> Iterator[list[bytes]]:
+    """Yield all documents in the order of their ids: question after question, each with its own time-out.
+
+    A page begins at the last id by bounds of the index, which hold over ids of every type, unlike a comparison.
+    """
+    database = connection.client[connection.names.of(name)]
+    page: dict[str, Any] = {
+        "find": name,
+        "sort": {"_id": 1},
+        "hint": {"_id": 1},
+        "limit": _PAGE,
+        "batchSize": _PAGE,
+        "singleBatch": True,
+        "readConcern": {"level": "snapshot", "atClusterTime": instant},
+    }
+    while found := database.command(page, codec_options=_UNDECODED)["cursor"]["firstBatch"]:
+        yield [document.raw for document in found]
+        page |= {"min": {"_id": found[-1]["_id"]}, "skip": 1}
+
+
+@contextmanager
+def _clear_words() -> Iterator[None]:
+    """Say what to do where the server no longer, or not yet, knows the instant."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == _SNAPSHOT_TOO_OLD:
+            raise BusError(
+                f"the backup took longer than the server keeps its past ({_WINDOW}, 300 seconds by default): "
+                "give --window-seconds, as an administrator; nothing was kept of this attempt"
+            ) from error
+        if error.code == _SNAPSHOT_UNAVAILABLE:
+            raise BusError(
+                "a collection or an index was made while the backup began; nothing was kept of it, try again"
+            ) from error
+        raise
+
+
+@contextmanager
+def _window(connection: Connection, seconds: int | None) -> Iterator[None]:
+    """Let the server keep its past for so long, and then for as long as before."""
+    if seconds is None:
+        yield
+        return
+    admin = connection.client.admin
+    before = admin.command({"getParameter": 1, _WINDOW: 1})[_WINDOW]
+    admin.command({"setParameter": 1, _WINDOW: max(seconds, before)})
+    try:
+        yield
+    finally:
+        with suppress(PyMongoError):
+            admin.command({"setParameter": 1, _WINDOW: before})
