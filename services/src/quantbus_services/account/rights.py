@@ -20,7 +20,8 @@ class KeyRights:
 
 def _of_binance(answer: Mapping[str, Any]) -> KeyRights:
     trading = ("enableSpotAndMarginTrading", "enableMargin", "enableFutures", "enablePortfolioMarginTrading")
-    moves_money = answer["enableWithdrawals"] or answer.get("permitsUniversalTransfer")
+    moving = ("permitsUniversalTransfer", "enableInternalTransfer")
+    moves_money = answer["enableWithdrawals"] or any(answer.get(name) for name in moving)
     return KeyRights(bool(moves_money), any(answer.get(name) for name in trading))
 
 
@@ -29,9 +30,16 @@ def _of_okx(answer: Mapping[str, Any]) -> KeyRights:
     return KeyRights("withdraw" in words, "trade" in words)
 
 
+_TRANSFERS = frozenset(("AccountTransfer", "SubMemberTransfer"))
+"""What a key that only reads may look at, and another one may do."""
+
+
 def _of_bybit(answer: Mapping[str, Any]) -> KeyRights:
     result = answer["result"]
-    return KeyRights("Withdraw" in result["permissions"].get("Wallet", ()), not int(result["readOnly"]))
+    may_write = not int(result["readOnly"])
+    wallet = set(result["permissions"].get("Wallet", ()))
+    moves_money = "Withdraw" in wallet or (may_write and bool(wallet & _TRANSFERS))
+    return KeyRights(moves_money, may_write)
 
 
 ASKED_WITH: Mapping[str, str] = {

@@ -86,7 +86,18 @@ def test_an_answer_that_is_not_what_it_should_be_is_no_answer(read: Any, answer:
         ("binance", {"enableWithdrawals": False, "enableFutures": False}, KeyRights(False, False)),
         ("binance", {"enableWithdrawals": True}, KeyRights(True, False)),
         ("binance", {"enableWithdrawals": False, "permitsUniversalTransfer": True}, KeyRights(True, False)),
+        ("binance", {"enableWithdrawals": False, "enableInternalTransfer": True}, KeyRights(True, False)),
         ("binance", {"enableWithdrawals": False, "enableMargin": True}, KeyRights(False, True)),
+        (
+            "bybit",
+            {"result": {"readOnly": 1, "permissions": {"Wallet": ["AccountTransfer"]}}},
+            KeyRights(False, False),
+        ),
+        (
+            "bybit",
+            {"result": {"readOnly": 0, "permissions": {"Wallet": ["AccountTransfer"]}}},
+            KeyRights(True, True),
+        ),
         ("okx", {"data": [{"perm": "read_only,withdraw"}]}, KeyRights(True, False)),
         ("okx", {"data": [{"perm": "read_only,trade"}]}, KeyRights(False, True)),
         ("bybit", {"result": {"readOnly": 1, "permissions": {"Wallet": []}}}, KeyRights(False, False)),

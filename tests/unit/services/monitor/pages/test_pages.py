@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from quantbus_services.monitor.board import Outcome
+from quantbus_services.monitor.checks.orders.position_mismatch import NOBODY_READS
 from quantbus_services.monitor.pages import Assets
 from tests.unit.services.monitor.pages.conftest import Browser
 from tests.unit.services.monitor.pages.full_day import HOSTILE, with_account
@@ -187,6 +189,18 @@ async def test_positions_say_plainly_that_the_account_is_absent(busy: Browser) -
     assert "Two sides only" not in text
     assert "What the account paper says" in text
     assert "spot fills: unknown, for the venue answered 503" in text
+
+
+async def test_a_live_bot_whose_account_nobody_reads_is_not_called_agreed_upon(busy: Browser) -> None:
+    noted = f"two sides, signals and bot: {NOBODY_READS}"
+    busy.scene.board.put(Outcome("position_mismatch", NOW, note=noted))
+    text = await busy.text("/")
+    assert "nobody reads the account" in text
+    assert "the sides agree" not in text
+    busy.scene.board.put(
+        Outcome("position_mismatch", NOW, note="two sides, signals and bot: it is a dry run")
+    )
+    assert "the sides agree" in await busy.text("/")
 
 
 async def test_a_bot_that_does_not_answer_is_unknown_not_flat(busy: Browser) -> None:

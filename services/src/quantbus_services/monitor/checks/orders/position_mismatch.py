@@ -14,7 +14,10 @@ from quantbus_services.monitor.reconciliation.meaning import unexplained_entries
 from quantbus_services.monitor.reconciliation.reconcile import Reconciled, reconcile
 from quantbus_services.monitor.reconciliation.sides import Sides
 
-__all__ = ["PositionMismatch"]
+__all__ = ["NOBODY_READS", "PositionMismatch"]
+
+NOBODY_READS = "nobody reads the bot's account"
+"""In the note of a live bot whose account is not compared: signals and bot agreeing is half the answer."""
 
 _NAME = "position_mismatch"
 _NO_PAIR = "-"
@@ -184,7 +187,7 @@ def _sides(found: Reconciled, sides: Sides) -> str:
     name = sides.account_name
     told = {
         "dry_run": "two sides, signals and bot: it is a dry run, there is no account",
-        "not_named": "two sides, signals and bot: nobody reads the bot's account "
+        "not_named": f"two sides, signals and bot: {NOBODY_READS} "
         "(QUANTBUS_MONITOR_FREQTRADE_ACCOUNT names it)",
         "unknown": f"two sides, signals and bot: account {name} is unknown",
         "partly": f"three sides, signals, bot and account {name}, of which a part is unknown",

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from quantbus_contracts import Heartbeat
+from quantbus_services.monitor.checks.orders.position_mismatch import NOBODY_READS
 from quantbus_services.monitor.pages.seeing.findings import standing
 from quantbus_services.monitor.pages.seeing.freshness import streams
 from quantbus_services.monitor.pages.seeing.outcomes import signal_rows
@@ -132,6 +133,10 @@ async def _positions(site: Site) -> Tile:
         found = any(check.outcome == "found" for check in troubled)
         detail = "sides disagree" if found else "whether the sides agree is not known"
         return Tile("Positions", "bad" if found else "look", told, detail, "/positions")
+    if any(NOBODY_READS in (check.note or "") for check in compared):
+        return Tile(
+            "Positions", "look", told, "signals and bot agree; nobody reads the account", "/positions"
+        )
     return Tile("Positions", "good", told, "the sides agree", "/positions")
 
 
