@@ -197,8 +197,8 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
             "QUANTBUS_MONITOR_FREQTRADE_PASSWORD": api["password"],
             "QUANTBUS_MONITOR_FREQTRADE_CONSUMER": CONSUMER,
             "QUANTBUS_MONITOR_BALANCE_FLOORS": '{"USDT": 965}',
-            "QUANTBUS_MONITOR_DRAWDOWN_RATIO": "0.00001",  # what fees take from a few trades
-            "QUANTBUS_MONITOR_DAILY_LOSS_RATIO": "0.00001",
+            "QUANTBUS_MONITOR_DRAWDOWN_RATIO": "0.0005",  # less than fees take from one large trade
+            "QUANTBUS_MONITOR_DAILY_LOSS_RATIO": "0.0005",
             "QUANTBUS_MONITOR_CANDLE_GRACE_SECONDS": "10",
             "QUANTBUS_MONITOR_UNSEEN_AFTER_SECONDS": "10",
             "QUANTBUS_MONITOR_HEARTBEAT_LOST_AFTER_SECONDS": "20",
@@ -317,6 +317,18 @@ def off_the_whitelist(stack: Stack) -> None:
     stack.bus.publish(PAIRS[-1], "enter_long")
 
 
+def money_lost(stack: Stack) -> None:
+    """Let the bot buy and sell at once for much of what it has: fees and spread are lost for good."""
+    made = stack.bot.tell("/forceenter", {"pair": "XRP/USDT", "side": "long", "stakeamount": 600})
+    number = made["trade_id"]
+    eventually(
+        lambda: [one for one in stack.bot.ask("/status") if one["trade_id"] == number and one["amount"]],
+        within=30,
+        what="a trade to lose with",
+    )
+    stack.bot.tell("/forceexit", {"tradeid": str(number)})
+
+
 def trade_by_hand(stack: Stack) -> None:
     stack.bot.tell("/forceenter", {"pair": "SOL/USDT", "side": "long"})
 
@@ -353,8 +365,8 @@ WAVES: tuple[tuple[Fault[Stack], ...], ...] = (
         Fault("SignalsRefusedHigh", "six refusals", signals_refused),
         Fault("ControlForgotten", "a control without an end", control_left_standing),
         Fault("BalanceLow", "trades drain the balance", balance_drained),
-        Fault("DrawdownHigh", "trades that lose their fees"),
-        Fault("DailyLossHigh", "trades that lose their fees"),
+        Fault("DrawdownHigh", "a large trade loses its fees", money_lost),
+        Fault("DailyLossHigh", "a large trade loses its fees"),
         Fault("SlippageHigh", "bought two percent too dear", bought_dear),
         Fault("SignalOffWhitelist", "a pair that the bot may not enter", off_the_whitelist),
         Fault("ReconcileMismatch", "a trade by hand", trade_by_hand),
