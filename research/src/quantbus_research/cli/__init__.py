@@ -2,7 +2,7 @@
 
 import typer
 
-from quantbus_research.cli import audit, backtest, convert, models, recipes, why
+from quantbus_research.cli import audit, backtest, convert, models, recipes, shadow, why
 
 __all__ = ["app"]
 
@@ -11,5 +11,5 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-for _part in (recipes, models, convert, audit, backtest, why):
+for _part in (recipes, models, convert, audit, backtest, shadow, why):
     app.add_typer(_part.app)

@@ -16,11 +16,23 @@ if TYPE_CHECKING:
     from quantbus_contracts.timeframe import Timeframe
     from quantbus_research.workflows import Outcome, Terms
 
-__all__ = ["app"]
+__all__ = [
+    "FIRST",
+    "Delay",
+    "Fee",
+    "Frame",
+    "PublishedAfter",
+    "Short",
+    "Spread",
+    "app",
+    "bars_of",
+    "connected",
+    "funding_of",
+]
 
 app = typer.Typer()
 
-_FIRST = datetime(2009, 1, 3, tzinfo=UTC)
+FIRST = datetime(2009, 1, 3, tzinfo=UTC)
 
 Signals = Annotated[
     str | None, typer.Option(metavar="STRATEGY_ID", help="Follow what this strategy said on the bus.")
@@ -132,7 +144,8 @@ def _home() -> Path:
     return load_settings(HomeSettings).home
 
 
-def _connected() -> "Connection":
+def connected() -> "Connection":
+    """Return the bus, asked patiently."""
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.runtime.settings import MongoSettings, load_settings
 
@@ -158,7 +171,7 @@ def _of_signals(
     from quantbus_contracts.timeframe import Timeframe
     from quantbus_research.workflows import backtest_signals, signals_between
 
-    connection = _connected()
+    connection = connected()
     try:
         with Console(stderr=True).status(f"{strategy_id}: signals, bars, trades, report"):
             declared = StrategyStore(connection).get(strategy_id)
@@ -167,11 +180,11 @@ def _of_signals(
             strategy, now = declared.strategy, connection.server_now()
             names = [Instrument.from_pair(strategy.venue, pair).symbol for pair in strategy.pairs]
             bars = Timeframe.parse(timeframe or strategy.timeframe)
-            asked = MarketQuery.of(names, start or _FIRST, end or now, timeframe=bars)
+            asked = MarketQuery.of(names, start or FIRST, end or now, timeframe=bars)
             said = signals_between(SignalReader(connection), strategy, asked.start, asked.end)
             first = asked.start if start is not None else min(item.signal.ts for item in said)
-            panel = _bars(connection, names, bars, first, asked.end)
-            charged = _funding(connection, panel) if strategy.market_type == "swap" else None
+            panel = bars_of(connection, names, bars, first, asked.end)
+            charged = funding_of(connection, panel) if strategy.market_type == "swap" else None
             return backtest_signals(
                 said,
                 panel,
@@ -203,18 +216,25 @@ def _of_positions(
         title = f"Backtest: positions of {file.name}, {bars.name}"
         if snapshot is not None:
             return backtest_positions(wanted, Snapshot.open(snapshot).table(), bars, terms, title=title)
-        connection = _connected()
+        connection = connected()
         try:
-            panel = _bars(connection, names, bars, times.min().to_pydatetime(), times.max() + bars.delta)
-            charged = _funding(connection, panel) if any(".P" in name for name in names) else None
+            panel = bars_of(connection, names, bars, times.min().to_pydatetime(), times.max() + bars.delta)
+            charged = funding_of(connection, panel) if any(".P" in name for name in names) else None
             return backtest_positions(wanted, panel, bars, replace(terms, funding=charged), title=title)
         finally:
             connection.close()
 
 
-def _bars(
+def bars_of(
     connection: "Connection", names: list[str], timeframe: "Timeframe", start: datetime, end: datetime
 ) -> "pd.DataFrame":
+    """Return the bars of symbols.
+
+    Raises
+    ------
+    ConfigError
+        If there are none.
+    """
     from quantbus_contracts.market import MarketData
 
     panel = MarketData(connection).frame(names, timeframe, start, end)
@@ -226,7 +246,8 @@ def _bars(
     return panel
 
 
-def _funding(connection: "Connection", panel: "pd.DataFrame") -> "pd.Series":
+def funding_of(connection: "Connection", panel: "pd.DataFrame") -> "pd.Series":
+    """Return the rates of all payments that fall into the bars."""
     from quantbus_contracts.market import MarketContext
 
     times = panel.index.get_level_values(1)

@@ -29,6 +29,7 @@ from quantbus_research.workflows.permitted import require_passed
 from quantbus_research.workflows.predict import Prediction, predict
 from quantbus_research.workflows.promote import Promotion, Rollback, promote, rollback
 from quantbus_research.workflows.session import Session, Stage, open_session, shadow_id
+from quantbus_research.workflows.shadow import Comparison, Voice, compare_voices, read_voices
 from quantbus_research.workflows.speaking import Speaker, speaker_at, speaker_of
 from quantbus_research.workflows.staged import NoModel, SawTheFuture, staged
 from quantbus_research.workflows.timeliness import timing_of
@@ -48,6 +49,7 @@ __all__ = [
     "AuditFiles",
     "BarSource",
     "BusClock",
+    "Comparison",
     "FactorPart",
     "Inference",
     "LastWord",
@@ -65,10 +67,12 @@ __all__ = [
     "Stage",
     "Terms",
     "Trained",
+    "Voice",
     "Why",
     "backtest_positions",
     "backtest_signals",
     "chosen_factors",
+    "compare_voices",
     "convert",
     "filled",
     "from_freqtrade",
@@ -84,6 +88,7 @@ __all__ = [
     "parameters_of",
     "predict",
     "promote",
+    "read_voices",
     "rehearse",
     "require_live",
     "require_passed",
