@@ -152,6 +152,7 @@ def _site(settings: MonitorSettings, parts: _Parts) -> Site:
         checks=CHECKS,
         limits=settings.limits(),
         stuck_after=_STUCK_AFTER,
+        started_at=parts.clock.now(),
     )
 
 

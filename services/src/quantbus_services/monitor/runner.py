@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
+from pydantic import ValidationError
 
 from quantbus_contracts.clock import Clock
 from quantbus_contracts.errors import BusUnavailable, QuantbusError
@@ -53,6 +54,8 @@ async def run_checks(checks: Sequence[Check], now: datetime) -> list[Outcome]:
             raise
         except QuantbusError as error:
             outcomes.append(Outcome(check.name, now, error=str(error)))
+        except ValidationError as error:
+            outcomes.append(Outcome(check.name, now, error=_not_understood(error)))
     return outcomes
 
 
@@ -112,15 +115,15 @@ class Runner:
         try:
             now = await self._ask_time()
             await self._begin(now)
-            await self._readings.take(now)
+            await _as_far_as_understood("readings", self._readings.take(now))
             if self._bot is not None:
                 self._board.bot_asked(answered=await self._bot.take(now))
             outcomes = await self._with_acknowledgements(await run_checks(self._due(now), now), now)
             for outcome in outcomes:
                 self._put(outcome)
-            await self._keep(outcomes, now)
+            await _as_far_as_understood("findings", self._keep(outcomes, now))
             self._export_findings(now)
-            await self._overview(now)
+            await _as_far_as_understood("overview", self._overview(now))
             await self._beat(now)  # once more, with up to when everything is counted
         except BusUnavailable as error:
             if self._board.bus_up:
@@ -147,7 +150,8 @@ class Runner:
     async def _begin(self, now: datetime) -> None:
         self._view.begin_cycle(now)
         if self._board.last_cycle is None:
-            await self._readings.resume(now)  # from our last sign of life, before the next one replaces it
+            # From our last sign of life, before the next one replaces it.
+            await _as_far_as_understood("resume", self._readings.resume(now))
             await self._beat(now)  # before looking, or a restarted monitor finds itself lost
             self._view.begin_cycle(now)
 
@@ -159,7 +163,7 @@ class Runner:
             taken_on = acknowledged(await self._view.open_findings(), now)
         except BusUnavailable:
             raise
-        except QuantbusError:  # such as a role from before there were findings: then nothing is taken on
+        except (QuantbusError, ValidationError):  # such as a role from before there were findings
             return outcomes
         return [marked(outcome, taken_on) for outcome in outcomes]
 
@@ -229,6 +233,23 @@ class Runner:
         rows = await self._view.executions(now - 2 * self._limits.recent)
         strategies = await strategies_status(self._view, now, self._limits.recent)
         self._board.put_overview(strategies, consumers_status(rows))
+
+
+async def _as_far_as_understood(doing: str, work: Awaitable[None]) -> None:
+    """Let a row that is not what it should be keep no check from its turn."""
+    try:
+        await work
+    except ValidationError as error:
+        _log.error("rows_not_understood", doing=doing, error=_not_understood(error))
+
+
+def _not_understood(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return (
+        f"expected rows that this version understands, found a {error.title} with {where or 'something'} wrong: "
+        f"{first['msg']}; see which process of another version writes them"
+    )
 
 
 def _name(finding: Finding) -> tuple[str, str]:

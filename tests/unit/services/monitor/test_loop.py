@@ -343,6 +343,25 @@ async def test_a_check_that_never_knew_its_answer_ages_from_the_first_look(
     assert known_at == NOON.timestamp()
 
 
+async def test_one_row_that_nobody_understands_blinds_the_checks_that_need_it_and_no_other(
+    bus: FakeBus, bot: FakeBot, monitor: Monitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def heartbeats() -> list[Heartbeat]:
+        return [Heartbeat.model_validate({"process": "ingestion", "shoe_size": 43})]
+
+    monkeypatch.setattr(bus, "heartbeats", heartbeats)
+    bot.trades = [open_trade(None, NOON - seconds(600))]
+    await monitor.runner.cycle()
+    status = await monitor.status()
+    assert not status.ok
+    assert [finding.kind for finding in status.findings] == ["trade_without_signal"]
+    unknown = {check.name: check.error or "" for check in status.checks if check.outcome == "unknown"}
+    assert set(unknown) >= {"heartbeat_lost", "orders_in_doubt"}
+    assert "candle_stale" not in unknown
+    assert "Heartbeat" in unknown["heartbeat_lost"]
+    assert await monitor.code("/readyz") == 200
+
+
 async def test_what_stood_is_not_over_because_it_cannot_be_looked_at(
     bus: FakeBus, bot: FakeBot, monitor: Monitor, frozen_clock: FrozenClock
 ) -> None:

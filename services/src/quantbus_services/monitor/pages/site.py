@@ -40,6 +40,7 @@ class Site:
     checks: Sequence[type[Check]]
     limits: Limits
     stuck_after: timedelta
+    started_at: datetime | None = None
     assets: Assets = field(default_factory=Assets)
     sessions: Sessions = field(default_factory=Sessions)
 
@@ -111,7 +112,13 @@ class Site:
         around = {
             "path": request.url.path,
             "now": self.now(),
-            "verdict": verdict_on(known, self.board.last_cycle, self.clock.now(), self.stuck_after),
+            "verdict": verdict_on(
+                known,
+                self.board.last_cycle,
+                self.clock.now(),
+                self.stuck_after,
+                started_at=self.started_at,
+            ),
             "session": self.session(request),
         }
         page = Renderer(self.assets).html(template, {**around, **context})

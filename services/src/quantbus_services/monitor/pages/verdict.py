@@ -21,12 +21,23 @@ class Verdict:
     sentence: str
 
 
-def verdict_on(status: Status, last_cycle: datetime | None, now: datetime, stuck_after: timedelta) -> Verdict:
-    """Judge what the loop knows: what cannot be known is never called fine."""
-    age = now - last_cycle if last_cycle else None
+def verdict_on(
+    status: Status,
+    last_cycle: datetime | None,
+    now: datetime,
+    stuck_after: timedelta,
+    *,
+    started_at: datetime | None = None,
+) -> Verdict:
+    """Judge what the loop knows: what cannot be known is never called fine, nor one that never began starting."""
+    since = last_cycle or started_at
+    age = now - since if since else None
     if age is not None and age > stuck_after:
-        told = (
-            f"The monitor's own loop has stood still for {elapsed(age.total_seconds())}. Restart the monitor."
+        told = f"The monitor's own loop has stood still for {elapsed(age.total_seconds())}. "
+        told += (
+            "Restart the monitor."
+            if last_cycle
+            else "Its first look does not end: the monitor's log says why."
         )
         return Verdict("bad", "Nothing is known", told)
     if not status.bus_up:

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from quantbus_services.monitor.board import Outcome
+from quantbus_services.monitor.board import Board, Outcome
 from quantbus_services.monitor.checks.orders.position_mismatch import NOBODY_READS
 from quantbus_services.monitor.pages import Assets
+from quantbus_services.monitor.pages.verdict import Verdict, verdict_on
 from tests.unit.services.monitor.pages.conftest import Browser
 from tests.unit.services.monitor.pages.full_day import HOSTILE, with_account
 from tests.unit.services.monitor.pages.scene import NOW, critical
@@ -189,6 +190,19 @@ async def test_positions_say_plainly_that_the_account_is_absent(busy: Browser) -
     assert "Two sides only" not in text
     assert "What the account paper says" in text
     assert "spot fills: unknown, for the venue answered 503" in text
+
+
+def test_a_first_look_that_does_not_end_is_not_called_starting_for_ever() -> None:
+    board = Board(("candle_stale",), with_bot=False)
+    board.bus_answered(0.0)
+
+    def verdict(seconds: float) -> Verdict:
+        begun = NOW - timedelta(seconds=seconds)
+        return verdict_on(board.status(NOW), None, NOW, timedelta(minutes=1), started_at=begun)
+
+    assert (verdict(59).level, verdict(59).title) == ("look", "Starting")
+    assert (verdict(61).level, verdict(61).title) == ("bad", "Nothing is known")
+    assert "log says why" in verdict(61).sentence
 
 
 async def test_a_live_bot_whose_account_nobody_reads_is_not_called_agreed_upon(busy: Browser) -> None:
