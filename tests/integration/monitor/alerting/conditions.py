@@ -59,8 +59,8 @@ def total_above(metric: str, limit: float) -> Condition:
 
 
 def absent(metric: str) -> Condition:
-    """Return: the process answers and has no series of that name."""
-    return lambda samples, now: bool(samples) and not any(name.startswith(metric) for name in samples)
+    """Return: there is no series of that name, be it for want of an answer."""
+    return lambda samples, now: not any(name.startswith(metric) for name in samples)
 
 
 def gone(samples: Samples, now: float) -> bool:
