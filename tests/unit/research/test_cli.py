@@ -3,12 +3,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from quantbus_contracts.errors import ConfigError
 from quantbus_research.cli import app
+from quantbus_research.cli.graph import _print_rows
 from quantbus_research.settings import shipped_recipes
+from quantbus_research.settings.nodes import ArtefactType
+from quantbus_research.workflows.nodes import Artefact
 
 runner = CliRunner()
 
@@ -82,6 +87,19 @@ def test_a_recipe_whose_gates_were_not_asked_does_not_speak(
     shown = runner.invoke(app, ["run", "trend_1h", way])
     assert isinstance(shown.exception, ConfigError)
     assert "expected gates that let recipe trend_1h speak live" in str(shown.exception)
+
+
+def test_of_many_signals_the_newest_are_shown_whatever_their_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    times = pd.date_range("2026-01-05", periods=30, freq="1h", tz="UTC")
+    rows = pd.DataFrame(
+        {"pair": ["A/USDT"] * 30 + ["B/USDT"] * 30, "ts": [*times, *times], "weight": float("nan")}
+    )
+    _print_rows("publish", Artefact(ArtefactType.SIGNALS, {"signals": rows}), Console(width=120))
+    shown = capsys.readouterr().out
+    assert shown.count("A/USDT") == shown.count("B/USDT") == 10
+    assert str(times[-1]) in shown
+    assert str(times[0]) not in shown
+    assert "nan" not in shown
 
 
 def test_the_command_line_starts_without_heavy_libraries() -> None:

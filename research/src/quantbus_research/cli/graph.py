@@ -152,6 +152,8 @@ def _print(report: "RunReport", options: "RunOptions", console: "Console") -> No
             if isinstance(verdict, dict):
                 say(f"{'passed' if verdict['passed'] else 'refused'}  {verdict['gate']}: {verdict['told']}")
     for name, artefact in report.artefacts.items():
+        for told in _judgement(artefact):
+            say(f"{name}: {told}")
         if artefact.type is ArtefactType.SIGNALS:
             _print_rows(name, artefact, console)
             say(_what_became(artefact, options))
@@ -167,6 +169,12 @@ def _print(report: "RunReport", options: "RunOptions", console: "Console") -> No
     )
 
 
+def _judgement(artefact: "Artefact") -> list[str]:
+    """Return what a report says of a backtest: its verdict, then its doubts."""
+    verdict, doubts = artefact.facts.get("verdict"), artefact.facts.get("doubts")
+    return [str(verdict), *(map(str, doubts) if isinstance(doubts, list) else ())] if verdict else []
+
+
 def _what_became(artefact: "Artefact", options: "RunOptions") -> str:
     counts = _counts(artefact)
     if counts:
@@ -179,8 +187,9 @@ def _print_rows(name: str, artefact: "Artefact", console: "Console") -> None:
 
     for rows in artefact.tables.values():
         shown = Table(*map(str, rows.columns), title=f"{name}: {len(rows)} rows")
-        for row in rows.tail(_SHOWN_ROWS).itertuples(index=False):
-            shown.add_row(*(str(value) for value in row))
+        newest = rows.sort_values("ts", kind="stable") if "ts" in rows.columns else rows
+        for row in newest.tail(_SHOWN_ROWS).itertuples(index=False):
+            shown.add_row(*("" if value != value else str(value) for value in row))
         if len(rows) > _SHOWN_ROWS:
             shown.caption = f"the newest {_SHOWN_ROWS}; --json prints all"
         console.print(shown)
