@@ -20,10 +20,13 @@ keep() { # keep NAME BYTES
 }
 
 keep mongod.key 96 # mongod takes 6 to 1024 characters of base64
-for role in admin ingest research gateway executor account monitor operator migrate bot; do
+for role in admin ingest research gateway executor account monitor operator migrate bot grafana; do
     keep "$role.password" 33
 done
-# Yours to fill in: a key of the exchange that can only read. Empty: the profile `account` is not used.
-for name in account.key account.secret; do
+keep alert.token 33 # of Alertmanager, which posts to the monitor
+keep grafana.key 33
+# Yours to fill in: a key of the exchange that can only read, for the profile `account`; addresses of messengers and the
+# password of a mail server, for alerts.
+for name in account.key account.secret messengers smtp.password; do
     [ -e "$folder/$name" ] || { : >"$folder/$name" && chmod 0444 "$folder/$name" && echo "made $folder/$name, empty: yours to fill in"; }
 done

@@ -20,6 +20,7 @@ Service = dict[str, Any]
 PAPER = ("paper-exchange", "ingestion", "bot-config", "freqtrade")
 LIVE = ("ingestion-live", "bot-config-live", "freqtrade-live")
 ALWAYS = ("found", "init", "research", "monitor", "gateway")
+TOWERS = ("prometheus", "alertmanager", "grafana")
 OURS = (*ALWAYS, *PAPER, *LIVE, "account", "quantbus", "replay")
 ONE_SHOTS = {"mongo-key", "found", "init", "bot-config", "bot-config-live", "quantbus", "replay"}
 BASIC = {"mongo-key", "mongo", *ALWAYS}
@@ -28,7 +29,7 @@ PROFILES = {
     "paper": BASIC | {*PAPER},
     "live": BASIC | {*LIVE},
     "account": BASIC | {"account"},
-    "monitoring": BASIC | {"prometheus"},
+    "monitoring": BASIC | {*TOWERS},
     "ha": BASIC | MEMBERS,
     "replay": BASIC | {"replay"},
     "tools": BASIC | {"quantbus"},
@@ -99,6 +100,8 @@ def test_what_is_published_is_published_on_loopback_and_the_database_is_not(
         "monitor": [("127.0.0.1", "8710", 8710)],
         "gateway": [("127.0.0.1", "8720", 8720)],
         "prometheus": [("127.0.0.1", "9090", 9090)],
+        "alertmanager": [("127.0.0.1", "9093", 9093)],
+        "grafana": [("127.0.0.1", "3000", 3000)],
     }
 
 
@@ -263,19 +266,30 @@ def test_prometheus_scrapes_services_at_ports_they_listen_on(
     root: Path, services: dict[str, Service]
 ) -> None:
     config = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
-    targets = [
-        target
+    targets = {
+        target.partition(":")[0]: target.partition(":")[2]
         for job in config["scrape_configs"]
-        for group in job["static_configs"]
+        for group in job.get("static_configs", [])
         for target in group["targets"]
-    ]
-    assert {target.partition(":")[0] for target in targets} == {"monitor", "ingestion", "research", "gateway"}
-    for target in targets:
-        name, port = target.split(":")
+    }
+    assert set(targets) == {"monitor", "ingestion", "research", "gateway", "alertmanager"}
+    assert services["alertmanager"]["ports"][0]["target"] == int(targets.pop("alertmanager"))
+    for name, port in targets.items():
         command = services[name]["command"]
         assert f"--port={port}" in command or f"--metrics-port={port}" in command
         heard = services[name]["environment"].get(f"QUANTBUS_{name.upper()}_METRICS_HOST")
         assert "--host=0.0.0.0" in command or heard == "0.0.0.0"  # noqa: S104  # of the container
+
+
+def test_prometheus_misses_the_account_service_only_where_it_runs(
+    root: Path, services: dict[str, Service]
+) -> None:
+    config = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
+    [asked] = [job["dns_sd_configs"][0] for job in config["scrape_configs"] if "dns_sd_configs" in job]
+    environment = services["account"]["environment"]
+    assert asked["names"] == ["account"]
+    assert str(asked["port"]) == environment["QUANTBUS_ACCOUNT_METRICS_PORT"]
+    assert environment["QUANTBUS_ACCOUNT_METRICS_HOST"] == "0.0.0.0"  # noqa: S104  # of the container
 
 
 def test_every_name_of_the_example_is_explained_and_used(root: Path, example: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from quantbus_contracts.errors import ConfigError
@@ -80,6 +80,12 @@ class MonitorSettings(ProcessSettings):
     """What Alertmanager sends as bearer token; without it only this machine may post alerts."""
     deadman_after_seconds: float = Field(90.0, ge=0, le=86_400)
     """How long the Watchdog may stay away before the monitor itself raises the alarm; 0: never."""
+
+    @field_validator("alert_urls_file", mode="before")
+    @classmethod
+    def _none_where_empty(cls, value: object) -> object:
+        """Take an empty name for none, as Compose passes what is not set."""
+        return None if value == "" else value
 
     def alert_token(self) -> SecretStr | None:
         """Return the token that posts to ``/alerts`` must bring.
