@@ -49,7 +49,7 @@ def help_of(*words: str) -> str:
 @pytest.mark.parametrize("line", command_lines())
 def test_commands_and_their_options_exist(line: str) -> None:
     words = line.split()[1:]
-    depth = 1 if words[0] in ("demo", "up", "down", "logs", "replay", "settings") else 2
+    depth = 1 if words[0] in ("demo", "doctor", "up", "down", "logs", "replay", "settings") else 2
     if words[:2] in (["paper-exchange", "accounts"], ["paper-exchange", "faults"], ["ingest", "universe"]):
         depth = 3
     shown = help_of(*words[:depth])

@@ -13,6 +13,7 @@ from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.mongo.bus_health import members_of
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.layout import recorded_version
 from quantbus_contracts.mongo.layout_facts import layout_faults
 from quantbus_contracts.mongo.rights import Rights, rights_for
 from quantbus_contracts.mongo.roles import ROLES, Role, access_control_enforced, mongo_name, privileges_of
@@ -102,6 +103,7 @@ class ServerFacts:
     members: SetFacts | Unsaid | None
     transaction_seconds: float | Unsaid
     roles: tuple[str, ...] | Unsaid
+    schema: int | Unsaid
     layout: tuple[str, ...] | Unsaid
     disk: DiskFacts | Unsaid
     clock: ClockFacts | Unsaid
@@ -128,6 +130,7 @@ def server_facts(connection: Connection, clock: Clock) -> ServerFacts:
         members=_asked(lambda: _set(connection)),
         transaction_seconds=_asked(lambda: _transaction_seconds(connection)),
         roles=_asked(lambda: _wrong_roles(connection)),
+        schema=_asked(lambda: recorded_version(connection)),
         layout=_asked(lambda: tuple(layout_faults(connection))),
         disk=_asked(lambda: _disk(connection)),
         clock=_asked(lambda: _clock(connection, clock)),

@@ -42,6 +42,9 @@ CHECKS: Mapping[str, Check] = {
     "access-control": Check("bus", "a server that lets everyone do everything"),
     "user": Check("bus", "a user that lacks a right of its role, or has more than it"),
     "roles": Check("bus", "roles and users that differ from the table of [security](security.md)"),
+    "schema-version": Check(
+        "bus", "a schema older or newer than this release; a restore that is not finished"
+    ),
     "collections": Check("bus", "collections that are not there"),
     "indexes": Check("bus", "indexes that are not there, or are something else by the same name"),
     "validators": Check("bus", "validators that are not there, are others, or only warn"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
 from quantbus_contracts.mongo.server_facts import ServerFacts, SetFacts, StartFacts, Unsaid, UserFacts
 from quantbus_services.doctor.findings import Finding, fail, ok, skipped, unknown, warn
 from quantbus_services.doctor.server_versions import advisory_finding, has_unsafe_zlib, version_finding
@@ -41,6 +42,7 @@ def bus_findings(facts: ServerFacts) -> list[Finding]:
         _access_control(facts),
         _user(facts),
         _roles(facts),
+        _told(facts.schema, "schema-version", _SCHEMA, _schema),
         *_layout(facts),
         _clock(facts),
         _disk(facts),
@@ -49,6 +51,8 @@ def bus_findings(facts: ServerFacts) -> list[Finding]:
 
 _SET = "a replica set with a primary and every member up to date"
 _TRANSACTIONS = f"a transaction ends by itself within {_TRANSACTION_SECONDS:.0f} s"
+
+_SCHEMA = f"schema version {SCHEMA_VERSION}"
 
 
 def _told(fact: object, check: str, expected: str, judge: Callable[..., Finding]) -> Finding:
@@ -193,6 +197,18 @@ def _roles(facts: ServerFacts) -> Finding:
             "roles", expected, _few(facts.roles), "run `quantbus bus init --with-auth` as administrator"
         )
     return ok("roles", expected, "so they are")
+
+
+def _schema(version: int) -> Finding:
+    if version == SCHEMA_VERSION:
+        return ok("schema-version", _SCHEMA, str(version))
+    if version == RESTORING:
+        advice = "wait for it, or begin it anew with `quantbus bus restore … --again`"
+        return fail("schema-version", _SCHEMA, "a restore that is not finished", advice)
+    if version < SCHEMA_VERSION:
+        return fail("schema-version", _SCHEMA, str(version), "run `quantbus bus migrate` (docs/upgrading.md)")
+    advice = "install the release that migrated it here too (docs/upgrading.md)"
+    return fail("schema-version", _SCHEMA, f"{version}, of a newer release", advice)
 
 
 def _layout(facts: ServerFacts) -> Iterable[Finding]:

@@ -1,5 +1,6 @@
 """A server without fault, to take something from."""
 
+from quantbus_contracts.mongo.schema_guard import SCHEMA_VERSION
 from quantbus_contracts.mongo.server_facts import (
     ClockFacts,
     DiskFacts,
@@ -23,6 +24,7 @@ SOUND = ServerFacts(
     members=MEMBERS,
     transaction_seconds=3.0,
     roles=(),
+    schema=SCHEMA_VERSION,
     layout=(),
     disk=DiskFacts(100e9, 50e9),
     clock=ClockFacts(0.01, 0.005),
