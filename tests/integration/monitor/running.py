@@ -98,6 +98,7 @@ def running_monitor(folder: Path, environment: dict[str, str], *arguments: str) 
             wait_for(
                 lambda: ready_file.exists() or process.poll() is not None,
                 what=f"the monitor's ready-file (its log: {log.read_text()[-500:]!r})",
+                seconds=90,
             )
             assert process.poll() is None, log.read_text()
             yield monitor
