@@ -147,10 +147,8 @@ def _print(report: "RunReport", options: "RunOptions", console: "Console") -> No
         console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     for artefact in report.artefacts.values():
-        verdicts = artefact.facts.get("verdicts")
-        for verdict in verdicts if isinstance(verdicts, list) else []:
-            if isinstance(verdict, dict):
-                say(f"{'passed' if verdict['passed'] else 'refused'}  {verdict['gate']}: {verdict['told']}")
+        for told in _verdicts(artefact):
+            say(told)
     for name, artefact in report.artefacts.items():
         for told in _judgement(artefact):
             say(f"{name}: {told}")
@@ -167,6 +165,16 @@ def _print(report: "RunReport", options: "RunOptions", console: "Console") -> No
     say(
         f"run {report.manifest.run_id} ({how}), manifest {str(report.manifest.manifest_hash)[:16]}: {report.folder}"
     )
+
+
+def _verdicts(artefact: "Artefact") -> list[str]:
+    """Return what each gate said."""
+    verdicts = artefact.facts.get("verdicts")
+    return [
+        f"{'passed' if verdict['passed'] else 'refused'}  {verdict['gate']}: {verdict['told']}"
+        for verdict in (verdicts if isinstance(verdicts, list) else [])
+        if isinstance(verdict, dict)
+    ]
 
 
 def _judgement(artefact: "Artefact") -> list[str]:
