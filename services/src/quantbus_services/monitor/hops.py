@@ -17,7 +17,9 @@ __all__ = ["Bar", "Hops"]
 
 Bar = tuple[str, str, datetime]
 """Symbol, timeframe, open time."""
-_Identity = tuple[str, ...]
+_Identity = tuple[object, ...]
+_NAMES = 4
+"""So many names of what was counted a row has at most, unless it was revised: seen, ordered, filled, ended."""
 
 
 class Hops:
@@ -29,6 +31,7 @@ class Hops:
         self._ledger = ledger
         self._since = since
         self._counted: set[_Identity] = set()
+        self._last: dict[tuple[str, str], Execution] = {}
         self._was_open: set[tuple[str, str]] = set()
 
     def new_among(self, signals: Iterable[PublishedSignal]) -> list[PublishedSignal]:
@@ -36,13 +39,13 @@ class Hops:
         return [
             signal
             for signal in signals
-            if signal.first_available_at > self._since and ("signal", signal.signal_id) not in self._counted
+            if signal.first_available_at > self._since and ("signal", signal.signal.key) not in self._counted
         ]
 
     def count_signals(self, signals: Iterable[PublishedSignal], arrivals: Mapping[Bar, datetime]) -> None:
         """Count the hops up to the bus; ``arrivals`` says when bars were written, as far as that is known."""
         for published in signals:
-            self._counted.add(("signal", published.signal_id))
+            self._counted.add(("signal", published.signal.key))
             signal, first = published.signal, published.history[0].signal if published.history else None
             labels = (signal.strategy_id,)
             computed_at = (first or signal).computed_at
@@ -60,6 +63,9 @@ class Hops:
     def count_rows(self, rows: Iterable[Execution]) -> None:
         """Count the hops behind the bus, and the ends that signals came to."""
         for row in rows:
+            if self._last.get(row.key) is row:  # not even read again since
+                continue
+            self._last[row.key] = row
             self._count_moves(row)
             if row.state not in FINAL_STATES:
                 self._was_open.add(row.key)
@@ -68,13 +74,16 @@ class Hops:
 
     def forget_all_but(self, signals: Sequence[PublishedSignal], rows: Sequence[Execution]) -> None:
         """Let go of what is not looked at any more."""
+        if len(self._last) <= len(rows) and len(self._counted) <= _NAMES * (len(signals) + len(rows)):
+            return  # there cannot be much to let go of, and looking costs more than all the counting
         keys = {row.key for row in rows}
-        ids = {signal.signal_id for signal in signals}
+        spoken = {published.signal.key for published in signals}
         self._was_open &= keys
+        self._last = {key: row for key, row in self._last.items() if key in keys}
         self._counted = {
             name
             for name in self._counted
-            if (name[1] in ids if name[0] == "signal" else (name[1], name[2]) in keys)
+            if (name[1] in spoken if name[0] == "signal" else (name[1], name[2]) in keys)
         }
 
     def _count_moves(self, row: Execution) -> None:

@@ -77,7 +77,7 @@ class StoredView(StoredRecords):
         self._ledger_loaded = False
         self._recent_signals = Recent(
             self._published_since,
-            key=lambda signal: signal.signal_id,
+            key=lambda signal: signal.signal.key,  # its id would have to be computed each time
             moment=lambda signal: signal.available_at,
             reach=_SIGNALS_REACH,
         )
