@@ -150,6 +150,21 @@ def test_what_is_missing_or_is_something_else_by_the_same_name_is_told(connectio
     assert statuses(found_by(connection.settings))["indexes"] == "ok"
 
 
+def test_a_schema_of_a_newer_release_is_told_though_nothing_else_would_work_on_it(
+    connection: Connection,
+) -> None:
+    versions = connection.collection("schema_version")
+    row = {"_id": 99, "version": 99, "purpose": "of a later release", "at": connection.server_now()}
+    versions.insert_one(row)
+    try:
+        found = found_by(connection.settings)
+        assert (found["schema-version"].status, found["indexes"].status) == ("fail", "ok")
+        assert "99" in found["schema-version"].found
+    finally:
+        versions.delete_one({"_id": 99})
+    assert found_by(connection.settings)["schema-version"].status == "ok"
+
+
 def test_the_command_tells_of_everything_at_once_though_no_other_command_would_start(
     quantbus: Run, tmp_path: Path, mongo_settings: MongoSettings
 ) -> None:
@@ -171,6 +186,7 @@ def test_the_command_tells_of_everything_at_once_though_no_other_command_would_s
     assert "open to all" not in done.out + done.err
 
 
+@pytest.mark.proof
 def test_a_key_that_may_withdraw_is_told_apart_from_one_that_may_not(
     quantbus: Run, paper: PaperExchange, tmp_path: Path
 ) -> None:

@@ -24,6 +24,9 @@ _BOTS = {
     "freqtrade-live": "/var/lib/quantbus/freqtrade.json",
 }
 _FOLLOWERS = ("ingestion", "ingestion-live")
+_PAPER_EXCHANGE = "http://paper-exchange:8711"
+_USERDIR = "/opt/user_data"
+"""Where the executor's image has the strategy."""
 Engine = Callable[[Sequence[str]], Answer]
 """``docker compose`` with arguments, for its JSON."""
 
@@ -46,7 +49,7 @@ def stack_findings(folder: Path, seconds: float, *, offline: bool) -> list[Findi
     def engine(arguments: Sequence[str]) -> Answer:
         return run([*_COMPOSE, *arguments], seconds, folder)
 
-    return [*found, *_inside(engine, _running(rows), offline=offline)]
+    return [*found, *_inside(engine, _running(rows), given.get("STACK_VENUE", "binance"), offline=offline)]
 
 
 _COMPOSE = ("docker", "compose")
@@ -71,15 +74,17 @@ def _running(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     return {str(row.get("Service")) for row in rows if row.get("State") == "running"}
 
 
-def _inside(engine: Engine, running: set[str], *, offline: bool) -> list[Finding]:
+def _inside(engine: Engine, running: set[str], venue: str, *, offline: bool) -> list[Finding]:
     """Ask where the answer is: the bus as its administrator, the venue and the bot from their own containers."""
     found = _bus(engine(("run", "--rm", "--no-deps", "-T", "init", "doctor", "--only", "bus", "--json")))
     follower = next((name for name in _FOLLOWERS if name in running), None)
     if offline or follower is None:
         found.append(skipped("venue", VENUE, "--offline" if offline else "no ingestion runs"))
     else:
-        command = ("ingest", "clock", "--json", *_VENUES[follower])
-        found.append(venue_finding(engine(("exec", "-T", follower, "quantbus", *command))))
+        # What docker-compose.yml says on the command line of those services and not in their environment.
+        where = ("--venue", venue) if follower == "ingestion-live" else ("--venue-url", _PAPER_EXCHANGE)
+        asked = ("exec", "-T", follower, "quantbus", "ingest", "clock", "--json", *where)
+        found.append(venue_finding(engine(asked)))
     if offline or "account" not in running:
         found.append(skipped("venue-key", KEY, "--offline" if offline else "no account is watched"))
     else:
@@ -88,18 +93,11 @@ def _inside(engine: Engine, running: set[str], *, offline: bool) -> list[Finding
         )
     bots = [name for name in _BOTS if name in running]
     for name in bots:
-        command = ("quantbus", "executor", "check", "--config", _BOTS[name], "--json")
-        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(("exec", "-T", name, *command))))
+        check = ("quantbus", "executor", "check", "--config", _BOTS[name], "--userdir", _USERDIR, "--json")
+        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(("exec", "-T", name, *check))))
     if not bots:
         found.append(skipped("bot-config", CONFIG, "no bot runs"))
     return found
-
-
-_VENUES: Mapping[str, tuple[str, ...]] = {
-    "ingestion": ("--venue-url", "http://paper-exchange:8711"),
-    "ingestion-live": (),
-}
-"""What docker-compose.yml says on the command line of those services and not in their environment."""
 
 
 def _bus(answer: Answer) -> list[Finding]:

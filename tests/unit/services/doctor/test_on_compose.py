@@ -73,6 +73,26 @@ def test_venue_key_and_config_are_asked_in_the_containers_that_run(stack: Path) 
     assert found_in(stack, offline=True)["venue-key"].status == "skipped"
 
 
+def test_the_venue_that_the_stack_follows_is_the_one_that_is_asked(stack: Path) -> None:
+    (stack / ".env").write_text("STACK_VENUE=okx\n")
+    write_rows(stack, MONGO | {"Service": "ingestion-live"})
+    assert found_in(stack)["venue"].status == "ok"
+    assert "exec -T ingestion-live quantbus ingest clock --json --venue okx" in (stack / "asked").read_text()
+
+
+def test_what_is_asked_inside_are_services_and_paths_of_our_own_file() -> None:
+    root = Path(__file__).resolve().parents[4]
+    text = (root / "docker-compose.yml").read_text()
+    for service in ("init", "ingestion", "ingestion-live", "account", "freqtrade", "freqtrade-live"):
+        assert f"\n  {service}:\n" in text
+    for said in (
+        "http://paper-exchange:8711",
+        "/var/lib/quantbus/freqtrade.json",
+        "/opt/user_data/strategies",
+    ):
+        assert said in text
+
+
 def test_names_that_compose_would_pass_over_are_told(stack: Path) -> None:
     (stack / ".env").write_text("STACK_PARIS=ETH/USDT\nSTACK_OTHER=1\n")
     found = found_in(stack)["stack-names"]
