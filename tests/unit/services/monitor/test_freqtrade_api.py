@@ -140,7 +140,10 @@ async def test_a_bot_whose_answer_never_ends_is_unknown() -> None:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        writer.close()
+        ended.set()
 
+    ended = asyncio.Event()
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     bot = FreqtradeApi.at(url, "me", "secret", timeout_seconds=0.2)
@@ -148,6 +151,7 @@ async def test_a_bot_whose_answer_never_ends_is_unknown() -> None:
         async with asyncio.timeout(10):
             with pytest.raises(BotUnavailable, match="TimeoutError"):
                 await bot.book()
+            await ended.wait()
     finally:
         await bot.close()
         server.close()
