@@ -194,16 +194,17 @@ def _bars(session: Session, signal: Signal) -> tuple[pd.DataFrame, str]:
         taken.verify()
         panel: pd.DataFrame = taken.table()
         return panel, "a snapshot"
-    asked = {"as_of": Timeframe.parse(signal.timeframe).close_of(signal.ts), "bars": bars_to_load(recipe)}
+    as_of = Timeframe.parse(signal.timeframe).close_of(signal.ts)
     instruments, timeframe = recipe.market.instruments, recipe.market.bars
-    panel = load_panel(session.frames, instruments, timeframe, **asked)  # type: ignore[arg-type] # one value each
-    found = snapshot_id(panel, panel_query(instruments, timeframe, **asked))  # type: ignore[arg-type] # as above
-    if found != signal.snapshot_id:
-        raise ArtefactError(
-            f"expected the bars the signal was computed from (snapshot {signal.snapshot_id}), found others on the bus "
-            f"({found}): bars were corrected, came late or are gone"
-        )
-    return panel, "the bus"
+    for bars in (bars_to_load(recipe), recipe.data.train_bars):  # what a worker loads, and what a run does
+        panel = load_panel(session.frames, instruments, timeframe, as_of=as_of, bars=bars)
+        found = snapshot_id(panel, panel_query(instruments, timeframe, as_of=as_of, bars=bars))
+        if found == signal.snapshot_id:
+            return panel, "the bus"
+    raise ArtefactError(
+        f"expected the bars the signal was computed from (snapshot {signal.snapshot_id}), found others on the bus "
+        f"({found}): bars were corrected, came late or are gone, or a run said it about the past, from later bars too"
+    )
 
 
 def _view(session: Session, panel: pd.DataFrame, speaker: Speaker, signal: Signal) -> View:

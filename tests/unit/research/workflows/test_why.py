@@ -9,7 +9,8 @@ import pytest
 from quantbus_contracts.errors import ArtefactError, ConfigError
 from quantbus_contracts.schema import PublishedSignal
 from quantbus_contracts.testing import make_signal
-from quantbus_research.dataset import keep_panel, load_panel, panel_query
+from quantbus_research.dataset import keep_panel, load_panel, panel_query, snapshot_id
+from quantbus_research.factors import Vocabulary
 from quantbus_research.registry import ModelRegistry
 from quantbus_research.settings import Recipe, RecipeSource, load_recipe
 from quantbus_research.workflows import run_once, why
@@ -89,6 +90,23 @@ def test_a_rules_signal_names_the_condition_that_held(tmp_path: Path) -> None:
         ("above 1000", False, 0.0),
     ]
     assert (told.speaker, told.base, dict(told.steps)) == ("rule", -1.0, {"score": published.signal.score})
+
+
+def test_a_rules_signal_of_a_whole_run_is_explained_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = load_recipe(RecipeSource("rule", RULE), factors=Vocabulary())
+    world, published = spoken(tmp_path, recipe)
+    market, signal = recipe.market, published.signal
+    question = {"as_of": MINUTE.close_of(signal.ts), "bars": recipe.data.train_bars}
+    panel = load_panel(world.session.frames, market.instruments, MINUTE, **question)  # type: ignore[arg-type]
+    of_run = snapshot_id(panel, panel_query(market.instruments, MINUTE, **question))  # type: ignore[arg-type]
+    assert of_run != signal.snapshot_id
+    said = published.model_copy(update={"signal": signal.model_copy(update={"snapshot_id": of_run})})
+    monkeypatch.setattr(world.signals, "get", lambda _: said)
+    told = why(world.session, published.signal_id)
+    assert told.bars_from == "the bus"
+    assert dict(told.steps)["score"] == signal.score
 
 
 def test_bars_that_were_corrected_since_explain_nothing_unless_a_snapshot_was_kept(tmp_path: Path) -> None:
