@@ -113,11 +113,8 @@ def _compared(
             traded = Timeframe.parse(timeframe or spoken.timeframe)
             # Two bars more, so that what was said about the last one can be followed at the open after it.
             end = min(now, bars[-1] + 3 * Timeframe.parse(spoken.timeframe).delta)
-            names = [
-                Instrument.from_pair(spoken.venue, pair).symbol
-                for pair in spoken.pairs
-                if pair in beside.strategy.pairs
-            ]
+            both = [pair for pair in spoken.pairs if pair in beside.strategy.pairs]
+            names = [Instrument.from_pair(spoken.venue, pair).symbol for pair in both]
 
             def follow(voice: "Voice", pairs: int) -> "Outcome":
                 panel = bars_of(connection, names, traded, bars[0], end)
