@@ -52,7 +52,8 @@ def candle_due_at(
     It opens one bar later, closes two bars later, and may take ``grace`` to arrive. Where there is no bar
     yet, as long is given from the moment somebody needs it; where there are only old ones, some minutes to catch up.
     """
-    return max((last_open or needed_since) + 2 * timeframe.delta, needed_since + CATCHING_UP) + grace
+    due_at = (last_open or needed_since) + 2 * timeframe.delta + grace
+    return needed_since + CATCHING_UP + grace if due_at < needed_since else due_at
 
 
 def allowed_delay(timeframe: str, strategy: Strategy | None) -> timedelta:
@@ -71,8 +72,9 @@ def run_due_at(strategy: Strategy, last_run: datetime | None, *, declared_at: da
     if strategy.cadence_bars is None:
         return AT_NO_TIME
     bar = Timeframe.parse(strategy.timeframe).delta
-    promised = (last_run or declared_at) + strategy.cadence_bars * bar
-    return max(promised, declared_at) + bar + allowed_delay(strategy.timeframe, strategy)
+    after = bar + allowed_delay(strategy.timeframe, strategy)
+    due_at = (last_run or declared_at) + strategy.cadence_bars * bar + after
+    return declared_at + after if due_at < declared_at else due_at
 
 
 def publish_delay(signal: PublishedSignal) -> timedelta:
