@@ -213,6 +213,8 @@ def test_a_silent_strategy_is_found_and_one_with_nothing_to_say_is_not(
     bar = MINUTE.last_closed(connection.server_now())
     CandleWriter(connection).write([make_candle(open_time=bar)])
     evaluated(connection, bar - timedelta(minutes=10))
+    assert check(mongo_settings, tmp_path)[0] == 0  # it was declared a moment ago
+    connection.collection("strategies").update_one({}, {"$set": {"declared_at": bar - timedelta(minutes=20)}})
     code, answer = check(mongo_settings, tmp_path)
     assert (code, kinds(answer)) == (1, ["signal_missing"])
     evaluated(connection, bar)
