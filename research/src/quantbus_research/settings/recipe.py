@@ -42,7 +42,10 @@ class Recipe(Group):
     """
 
     description: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-    strategy_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    strategy_id: Annotated[
+        str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
+    ]
+    """Also the name of folders: never dots alone."""
     market: MarketSettings
     nodes: Annotated[Mapping[NodeName, AnyNode], Field(min_length=1, max_length=200)]
 

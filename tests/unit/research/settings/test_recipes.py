@@ -317,3 +317,8 @@ def test_what_leads_to_what_is_published_is_what_a_worker_reads() -> None:
     assert both.factors.names == ("rsi_14", "rsi_7")
     assert both.training_hash != recipe.training_hash
     assert set(recipe.upstream("model").nodes) == {"bars", "seen", "rises", "model"}
+
+
+@pytest.mark.parametrize("name", [".", "..", "...", ""])
+def test_a_name_that_would_lead_out_of_its_folder_is_refused(name: str) -> None:
+    assert "strategy_id" in faults(DEMO, (f'strategy_id="{name}"',))
