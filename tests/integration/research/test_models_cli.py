@@ -21,7 +21,12 @@ BARS = 640
 
 
 def options(*more: str) -> list[str]:
-    chosen = ["nodes.bars.train_bars=600", "nodes.model.family=linear", "nodes.model.calibration=sigmoid", *more]
+    chosen = [
+        "nodes.bars.train_bars=600",
+        "nodes.model.family=linear",
+        "nodes.model.calibration=sigmoid",
+        *more,
+    ]
     return [part for key in chosen for part in ("--set", key)]
 
 
