@@ -65,7 +65,7 @@ def running_tower(command: list[str], url: str, log: Path) -> Iterator[Tower]:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent)
     tower = Tower(process, url, log)
     try:
-        wait_for(tower.ready, what=f"{command[0]} to be ready; read {log}", seconds=60)
+        wait_for(tower.ready, what=f"{command[0]} to be ready; read {log}", seconds=120)
         yield tower
     finally:
         process.send_signal(signal.SIGCONT)
