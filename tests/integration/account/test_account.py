@@ -103,7 +103,7 @@ def test_a_look_writes_what_the_account_holds(
     assert (waiting.order_id, waiting.kind, waiting.reduce_only) == (stop["id"], "stop", True)
     assert bought["id"] in {fill.order_id for fill in seen.fills}
     assert reading["secret"] not in done.stdout + done.stderr
-    assert HeartbeatStore(connection).all() == []
+    assert not [beat for beat in HeartbeatStore(connection).all() if beat.process == "account"]
 
 
 def test_a_key_that_may_withdraw_is_refused_and_nothing_is_written(

@@ -26,6 +26,7 @@ from quantbus_contracts.mongo.founding import ADMIN_USER
 from quantbus_contracts.runtime.settings import KNOWN_NAMES, MongoSettings
 from quantbus_executor.session import Session
 from quantbus_executor.settings import ExecutorSettings
+from quantbus_services.account.settings import AccountSettings
 from quantbus_services.monitor.settings import MonitorSettings
 from tests.integration.security.conftest import Guarded
 from tests.unit.executor.rig import FakeBook
@@ -197,6 +198,7 @@ def test_settings_do_not_show_secrets() -> None:
     shown = [
         MongoSettings(mongo_uri=SecretStr(f"mongodb://u:{CANARY}@h")),
         MonitorSettings(freqtrade_password=SecretStr(CANARY)),
+        AccountSettings(key=SecretStr(CANARY), secret=SecretStr(CANARY), passphrase=SecretStr(CANARY)),
     ]
     for settings in shown:
         assert leaks(repr(settings) + str(settings) + settings.model_dump_json()) == []
@@ -206,7 +208,12 @@ def test_every_setting_that_takes_a_secret_is_driven_here() -> None:
     secret = {
         name for name in KNOWN_NAMES if name.endswith(("_PASSWORD", "_URI", "_SECRET", "_TOKEN", "_KEY"))
     }
-    assert secret == {"QUANTBUS_MONGO_URI", "QUANTBUS_MONITOR_FREQTRADE_PASSWORD"}
+    assert secret == {
+        "QUANTBUS_MONGO_URI",
+        "QUANTBUS_MONITOR_FREQTRADE_PASSWORD",
+        "QUANTBUS_ACCOUNT_KEY",
+        "QUANTBUS_ACCOUNT_SECRET",
+    }
 
 
 def test_an_auth_server_writes_its_secrets_into_secret_files_only(guarded: Guarded) -> None:

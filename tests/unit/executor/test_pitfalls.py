@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quantbus_contracts.collections import CollectionSpec
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
 from quantbus_contracts.collections._spec import Index
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/pitfalls.md"
@@ -32,6 +32,8 @@ def test_each_is_answered_by_something_and_shown_by_a_test_that_exists(pitfall: 
         assert f"def test_{name.replace(' ', '_')}(" in text, f"{name}: not in {target}"
 
 
-def test_no_index_of_the_table_of_collections_could_let_rows_expire() -> None:
-    assert {field.name for field in fields(Index)} == {"fields", "unique"}
+def test_no_row_that_a_trade_may_depend_on_expires() -> None:
+    assert {field.name for field in fields(Index)} == {"fields", "unique", "kept_days"}
     assert not any("expire" in field.name for field in fields(CollectionSpec))
+    expiring = {spec.name for spec in COLLECTIONS for index in spec.indexes if index.kept_days is not None}
+    assert expiring == {"account_snapshots", "crypto_signals_rejected"}

@@ -56,14 +56,14 @@ def translated_errors(*, bulk_errors: bool = False) -> Generator[None]:
 def _refusal(error: OperationFailure) -> BusError | ConfigError:
     if error.code in (_WRITE_CONFLICT, _NO_SUCH_TRANSACTION):
         return BusContended(f"another writer was at the same documents: {_told(error)}")
-    if error.code in _PASSING_CODES or any(error.has_error_label(label) for label in _PASSING_LABELS):
-        return BusUnavailable(_told(error))
-    if error.code in (13, 18):
+    if error.code in (13, 18):  # before labels: a read that logs in first is marked as worth trying again
         return ConfigError(
             f"the bus refused this user ({error.details and error.details.get('codeName')}); "
             "check the user, its password and its role; roles older than this code are brought up to date by "
             "`quantbus bus init --with-auth`"
         )
+    if error.code in _PASSING_CODES or any(error.has_error_label(label) for label in _PASSING_LABELS):
+        return BusUnavailable(_told(error))
     if error.code == REFUSED_BY_VALIDATOR:
         return BusError(f"the bus did not take a row: {told(error.details or {'code': error.code})}")
     return BusError(f"the bus refused the request: {error}")

@@ -12,6 +12,7 @@ __all__ = [
     "refuse_strange_versions",
 ]
 
+_AUTHENTICATION_FAILED = 18
 SCHEMA_VERSION = 2
 """The newest version that `quantbus_contracts.mongo.migrations` leads to."""
 BASE_VERSION = 1
@@ -35,8 +36,10 @@ def refuse_strange_versions() -> Steps[None]:
         found: list[Row] = yield find(
             VERSIONS_COLLECTION, {}, {"version": 1}, sort=[("version", -1)], limit=1
         )
-    except ConfigError:  # not allowed to; any other refusal is told
-        return
+    except ConfigError as error:
+        if getattr(error.__cause__, "code", None) == _AUTHENTICATION_FAILED:
+            raise  # the driver has tried until the time was over, so that none is left to find out again
+        return  # not allowed to; any other refusal is told
     check_version(found[0]["version"] if found else BASE_VERSION)
 
 

@@ -79,9 +79,11 @@ def _recipe_of(
         )
     strategy_id = published.signal.strategy_id
     for name in shipped_recipes():
-        found = chosen_recipe(name, overrides, pairs)
-        if strategy_id in (found.strategy_id, f"{found.strategy_id}.shadow"):
-            return found
+        plain = chosen_recipe(name, None, None)
+        if strategy_id in (plain.strategy_id, f"{plain.strategy_id}.shadow"):
+            return chosen_recipe(
+                name, overrides, pairs
+            )  # they are meant for this one; others lack their keys
     raise ConfigError(f"expected --recipe: no shipped recipe publishes as {strategy_id!r}")
 
 
