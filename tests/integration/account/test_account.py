@@ -27,7 +27,7 @@ from quantbus_services.account.watch import Look, Watch
 from quantbus_services.paper_exchange import PaperExchange
 from tests.integration.monitor.running import environment, wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
 COMMAND = "from quantbus_services.account.cli import app; app()"
 
 

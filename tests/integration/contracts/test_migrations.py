@@ -15,7 +15,7 @@ from quantbus_contracts.mongo.steps import Row, Steps, find
 from quantbus_contracts.runtime.settings import MongoSettings
 from tests.fixtures.command import Run
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
 REFUSED = "crypto_signals_rejected"
 
 

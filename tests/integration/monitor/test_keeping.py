@@ -21,7 +21,7 @@ from quantbus_services.monitor.findings import Finding, Severity
 from quantbus_services.monitor.keeping import FindingKeeper
 from tests.integration.monitor.running import QUANTBUS, environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
 ROOT = Path(__file__).resolve().parents[3]
 FLAT = Finding(
     kind="account_flat",

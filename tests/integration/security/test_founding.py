@@ -22,7 +22,7 @@ from quantbus_contracts.mongo.founding import ADMIN_USER, found
 from quantbus_contracts.runtime.secret_files import new_secret, read_secret, write_secret
 from tests.fixtures.own_mongod import free_port
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
 
 
 def member_key() -> SecretStr:
@@ -127,7 +127,6 @@ def test_another_key_and_a_server_that_is_not_there_are_told_apart(members: Memb
         found(["127.0.0.1:1"], member_key(), password, timeout_seconds=1)
 
 
-@pytest.mark.proof
 def test_three_servers_become_one_set(members: Members) -> None:
     for _ in range(3):
         members.start()
