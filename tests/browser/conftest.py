@@ -39,7 +39,7 @@ def miss(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if _CHROMIUM is None:
         miss("needs a Chromium on PATH (Debian package chromium)")
