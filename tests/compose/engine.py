@@ -250,7 +250,8 @@ class StandIns:
             shutil.rmtree(context / "cache", ignore_errors=True)
             subprocess.run(["cp", "-a", cached, "cache"], cwd=context, check=True, timeout=600)
         (context / "Dockerfile").write_text(
-            f"FROM {PYTHON_IMAGE}\nCOPY wheelhouse /wheelhouse\nCOPY cache /root/.cache/uv\nENV UV_OFFLINE=1\n"
+            f"FROM {PYTHON_IMAGE}\nCOPY wheelhouse /wheelhouse\nCOPY cache /uv-cache\n"
+            "ENV UV_OFFLINE=1 UV_CACHE_DIR=/uv-cache\n"
         )
         self.engine.docker("build", "--quiet", "--tag", OFFLINE_IMAGE, str(context), timeout=1_200)
 

@@ -87,6 +87,11 @@ class Sources:
     block_scope: Literal["pair", "consumer"] = "pair"
     """What makes no new entries while one of its positions is unexplained."""
 
+    @property
+    def bot_name(self) -> str:
+        """What the bot is called in findings."""
+        return self.consumer_id or "freqtrade"
+
 
 class Check(Protocol):
     """Looks at one thing, again and again; built from `Sources`."""

@@ -22,7 +22,7 @@ class DailyLoss:
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
         self._figures = sources.figures
-        self._bot = sources.consumer_id or "freqtrade"
+        self._bot = sources.bot_name
         self._limit = sources.limits.daily_loss_ratio
 
     async def check(self, now: datetime) -> list[Finding]:

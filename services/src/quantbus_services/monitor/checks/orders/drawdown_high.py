@@ -22,7 +22,7 @@ class DrawdownHigh:
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
         self._figures = sources.figures
-        self._bot = sources.consumer_id or "freqtrade"
+        self._bot = sources.bot_name
         self._limit = sources.limits.drawdown_ratio
 
     async def check(self, now: datetime) -> list[Finding]:

@@ -20,7 +20,7 @@ class ExecutorLoopStale:
     def __init__(self, sources: Sources) -> None:
         """Look at ``sources``."""
         self._figures = sources.figures
-        self._bot = sources.consumer_id or "freqtrade"
+        self._bot = sources.bot_name
         self._limit = sources.limits.loop_stale_after
 
     async def check(self, now: datetime) -> list[Finding]:
