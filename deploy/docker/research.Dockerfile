@@ -22,7 +22,9 @@ COPY research/src research/src
 RUN uv sync --frozen --no-dev --no-editable --package quantbus-research
 
 FROM ${PYTHON_IMAGE}
-# LightGBM is built against GNU's OpenMP and does not bring it.
+# LightGBM is built against GNU's OpenMP and does not bring it. A stable Debian has one version of a package, and keeps
+# no older one that could be named here.
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgomp1 \
     && rm -rf /var/lib/apt/lists/* \
@@ -33,7 +35,7 @@ ENV PATH=/opt/quantbus/bin:$PATH \
     QUANTBUS_HOME=/var/lib/quantbus \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-USER quantbus
+USER 10001
 WORKDIR /var/lib/quantbus
 ARG VERSION=0.1.0
 ARG REVISION=unknown

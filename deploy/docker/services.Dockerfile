@@ -29,7 +29,7 @@ ENV PATH=/opt/quantbus/bin:$PATH \
     QUANTBUS_HOME=/var/lib/quantbus \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-USER quantbus
+USER 10001
 WORKDIR /var/lib/quantbus
 ARG VERSION=0.1.0
 ARG REVISION=unknown

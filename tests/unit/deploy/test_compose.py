@@ -1,5 +1,6 @@
 """docker-compose.yml as Compose itself resolves it; no engine is needed for that."""
 
+import itertools
 import json
 import re
 import shutil
@@ -42,8 +43,9 @@ def tool(name: str) -> str:
     return str(found) if found.exists() else shutil.which(name) or pytest.fail(f"{name} is not installed")
 
 
-def resolved(root: Path, *profiles: str, **environment: str) -> dict[str, Any]:
+def resolved(root: Path, *profiles: str, files: tuple[str, ...] = (), **environment: str) -> dict[str, Any]:
     chosen = [word for profile in profiles for word in ("--profile", profile)]
+    chosen += [word for file in files for word in ("--file", file)]
     command = [tool("docker-compose"), "--env-file", ".env.example", *chosen, "config", "--format", "json"]
     told = {"PATH": "", "COMPOSE_PROFILES": "", **environment}
     done = subprocess.run(command, cwd=root, env=told, capture_output=True, timeout=60, check=False)
@@ -79,6 +81,12 @@ def test_the_file_satisfies_the_compose_specification(root: Path) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_profile_adds_its_own_services_and_no_others(root: Path, profile: str) -> None:
     assert set(resolved(root, profile)["services"]) == PROFILES[profile]
+
+
+def test_two_profiles_together_add_what_each_adds(root: Path) -> None:
+    for one, other in itertools.combinations(PROFILES, 2):
+        found = set(resolved(root, one, other)["services"])
+        assert found == PROFILES[one] | PROFILES[other], f"{one} with {other}"
 
 
 def test_the_example_runs_the_paper_stack_with_its_monitoring(root: Path, example: dict[str, str]) -> None:
@@ -320,7 +328,9 @@ def test_each_image_is_built_from_the_lock_for_one_member_and_runs_as_nobody_spe
         assert "--frozen --no-dev" in sync
         assert f"--package quantbus-{role}" in sync
     assert "--no-editable" in syncs[1]
-    assert text.rfind("\nUSER quantbus\n") > text.rfind("\nRUN ")
+    number = re.search(r"useradd --uid (\d+) ", text)
+    assert number is not None
+    assert text.rfind(f"\nUSER {number[1]}\n") > text.rfind("\nRUN ")
     for words in re.findall(r"^COPY (.+)$", text, flags=re.MULTILINE):
         sources = [word for word in words.split()[:-1] if not word.startswith("--")]
         if "--from=" not in words:
