@@ -1,10 +1,12 @@
 """Health check of a container: exit 0 if an address answers with success, 1 if not.
 
     probe.py URL
+    probe.py URL --says LINE
     probe.py URL --loop-within SECONDS --user NAME --password-file FILE
 
-The second form is for Freqtrade: its ``/api/v1/health`` tells when the trading loop last turned, while a stuck loop
-still answers. Standard library only, so that every image can run it.
+The second form wants a line in the answer: a process that serves metrics does so before the bus has answered it, and
+says ``quantbus_bus_up 1.0`` once it has. The third is for Freqtrade: its ``/api/v1/health`` tells when the trading loop
+last turned, while a stuck loop still answers. Standard library only, so that every image can run it.
 """
 
 import argparse
@@ -22,6 +24,7 @@ def main(arguments: list[str]) -> int:
     """Probe as the command line says; return the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
+    parser.add_argument("--says", default="")
     parser.add_argument("--loop-within", type=float)
     parser.add_argument("--user", default="")
     parser.add_argument("--password-file", type=Path)
@@ -35,6 +38,9 @@ def main(arguments: list[str]) -> int:
             content = answer.read()
     except OSError as error:  # refused, timed out, or an answer that is no success
         sys.stderr.write(f"{options.url}: {error}\n")
+        return 1
+    if options.says and options.says not in content.decode().splitlines():
+        sys.stderr.write(f"{options.url}: does not say {options.says}\n")
         return 1
     if options.loop_within is None:
         return 0

@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from quantbus_contracts.runtime.metrics import bus_up, serve_metrics
 from tests.integration.monitor.running import FreqtradeStandIn, freqtrade_stand_in
 
 pytestmark = pytest.mark.integration
@@ -44,6 +46,15 @@ def test_a_bot_whose_loop_never_turned_is_not_healthy(
     monkeypatch.setattr(FreqtradeStandIn, "answer", lambda _self, _path: (200, {"last_process_ts": None}))
     with freqtrade_stand_in() as bot:
         assert probe(f"{bot.url}/api/v1/health", *asked_with(tmp_path, bot.password)) == 1
+
+
+@pytest.mark.parametrize(("bus", "expected"), [(1, 0), (0, 1)])
+def test_a_process_with_metrics_is_healthy_once_the_bus_has_answered_it(bus: int, expected: int) -> None:
+    registry = CollectorRegistry()
+    bus_up(registry).set(bus)
+    port = serve_metrics(registry, 0)
+    assert probe(f"http://127.0.0.1:{port}/metrics") == 0
+    assert probe(f"http://127.0.0.1:{port}/metrics", "--says=quantbus_bus_up 1.0") == expected
 
 
 def test_an_answer_that_is_no_success_is_not_healthy(tmp_path: Path) -> None:

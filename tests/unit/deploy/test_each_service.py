@@ -116,6 +116,12 @@ def test_the_bot_counts_as_healthy_only_while_its_loop_turns(services: dict[str,
         assert "--loop-within=60" in services[name]["healthcheck"]["test"]
 
 
+def test_what_serves_metrics_only_is_ready_once_the_bus_has_answered_it(services: dict[str, Service]) -> None:
+    for name, address in READY.items():
+        words = services[name]["healthcheck"]["test"]
+        assert ("--says=quantbus_bus_up 1.0" in words) == address.endswith("/metrics"), name
+
+
 def test_what_has_health_gives_up_only_after_a_while_and_is_asked_briefly(
     services: dict[str, Service],
 ) -> None:
