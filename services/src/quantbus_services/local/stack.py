@@ -13,7 +13,8 @@ class StackPlan:
     """One stack on this machine: folders, ports, and the market it trades.
 
     ``venue`` is a ccxt id whose live market data is used, or empty for the paper exchange; ``data`` is a folder of
-    recorded candles for the paper exchange, or None for made-up ones. Without a ``gateway_port`` there is no gateway.
+    recorded candles for the paper exchange, or None for made-up ones. Without a ``gateway_port`` there is no gateway,
+    and without a port for metrics ingestion and research serve none.
     """
 
     home: Path
@@ -28,6 +29,8 @@ class StackPlan:
     venue: str
     data: Path | None
     gateway_port: int | None = None
+    ingestion_metrics_port: int | None = None
+    research_metrics_port: int | None = None
 
     @property
     def logs(self) -> Path:
@@ -63,6 +66,10 @@ class StackPlan:
     def paper_url(self) -> str:
         """Address of the paper exchange."""
         return f"http://127.0.0.1:{self.paper_port}"
+
+    def metrics_url(self, port: int | None) -> str | None:
+        """Return where a process without pages of its own serves its metrics, if it does."""
+        return None if port is None else f"http://127.0.0.1:{port}/metrics"
 
     @property
     def _market(self) -> list[str]:
@@ -109,11 +116,15 @@ class StackPlan:
             *_quantbus("ingest", "live"),
             *("--symbols", ",".join(self.pairs), "--timeframes", self.timeframe),
             *self._market,
+            *_metrics(self.ingestion_metrics_port),
         ]
 
     def research(self) -> list[str]:
         """Return the command of the research worker."""
-        return _quantbus("research", "run", self.recipe, "--loop", "--pairs", ",".join(self.pairs))
+        return [
+            *_quantbus("research", "run", self.recipe, "--loop", "--pairs", ",".join(self.pairs)),
+            *_metrics(self.research_metrics_port),
+        ]
 
     def monitor(self) -> list[str]:
         """Return the command of the monitor."""
@@ -127,6 +138,10 @@ class StackPlan:
 def validate_recipe(recipe: str, pairs: tuple[str, ...]) -> list[str]:
     """Return the command that checks a recipe and prints it as JSON."""
     return _quantbus("research", "validate", recipe, "--pairs", ",".join(pairs), "--json")
+
+
+def _metrics(port: int | None) -> list[str]:
+    return [] if port is None else ["--metrics-port", str(port)]
 
 
 def _quantbus(*arguments: str) -> list[str]:

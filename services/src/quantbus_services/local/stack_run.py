@@ -126,6 +126,8 @@ def write_addresses(stack: RunningStack) -> Path:
         "bot": plan.bot_url,
         "monitor": plan.monitor_url,
         "gateway": plan.gateway_url,
+        "ingestion": plan.metrics_url(plan.ingestion_metrics_port),
+        "research": plan.metrics_url(plan.research_metrics_port),
         "logs": str(plan.logs),
     }
     fresh = path.with_suffix(".new")

@@ -23,9 +23,17 @@ from quantbus_services.local.stack import StackPlan, validate_recipe
 from quantbus_services.local.stack_run import answers, start_stack, stop_stack, write_addresses
 from quantbus_services.local.supervisor import ChildDied
 
-__all__ = ["detach", "local_plan", "run_up", "running_stacks", "take_down"]
+__all__ = ["PORTS", "detach", "local_plan", "run_up", "running_stacks", "take_down"]
 
-_PORTS = {"monitor": 8710, "paper exchange": 8711, "bot": 8712, "gateway": 8720}
+PORTS = {
+    "monitor": 8710,
+    "paper-exchange": 8711,
+    "freqtrade": 8712,
+    "gateway": 8720,
+    "ingestion": 9101,
+    "research": 9104,
+}
+"""Where each process listens; those of ingestion and research are of their metrics. Containers have the same."""
 _START_SECONDS = 180.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 60.0
@@ -51,12 +59,14 @@ def local_plan(
         timeframe=timeframe,
         strategy_id=strategy_id,
         consumer_id="local-bot",
-        bot_port=_PORTS["bot"],
-        monitor_port=_PORTS["monitor"],
-        paper_port=_PORTS["paper exchange"],
+        bot_port=PORTS["freqtrade"],
+        monitor_port=PORTS["monitor"],
+        paper_port=PORTS["paper-exchange"],
         venue=venue,
         data=data,
-        gateway_port=_PORTS["gateway"],
+        gateway_port=PORTS["gateway"],
+        ingestion_metrics_port=PORTS["ingestion"],
+        research_metrics_port=PORTS["research"],
     )
 
 
@@ -74,8 +84,9 @@ def _promise_of(recipe: str, pairs: tuple[str, ...]) -> tuple[str, str]:
 async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
     """Run the stack until stopped; return 1 if a process dies."""
     _refuse_second(plan.home.parent)
-    for what, port in _PORTS.items():
-        check_port(port, what=f"the {what}")
+    for name, port in PORTS.items():
+        if name != "paper-exchange" or not plan.venue:
+            check_port(port, what=name)
     if plan.data and plan.home.exists():
         stop_server(plan.home)  # which a stack that was killed left behind
         shutil.rmtree(plan.home)  # recorded bars are shifted anew at every start and must not meet older ones
