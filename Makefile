@@ -94,14 +94,14 @@ fmt: setup ## Format and repair what can be repaired
 	@$(RUN) ruff format $(CODE)
 	@$(RUN) ruff check --fix $(CODE)
 
-up: runtime ## Start the local stack and leave it running
-	@$(RUN) quantbus up --detach $(ARGS)
+up: ## Start the stack and leave it running: in containers where a Docker engine answers, else as local processes
+	@MAKE="$(MAKE)" sh deploy/stack.sh up $(ARGS)
 
-down: ## Stop the local stack and the embedded database
-	@$(RUN) quantbus down
+down: ## Stop the stack, wherever it runs; data stays
+	@MAKE="$(MAKE)" sh deploy/stack.sh down $(ARGS)
 
-logs: ## Follow the logs of the local stack
-	@$(RUN) quantbus logs --follow
+logs: ## Follow the logs of the stack
+	@MAKE="$(MAKE)" sh deploy/stack.sh logs $(ARGS)
 
 clean: ## Remove caches and the environment; data under .quantbus stays
 	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
