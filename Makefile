@@ -15,7 +15,7 @@ WEB := services/src/quantbus_services/monitor/pages/static/vendor
 CHARTS = if command -v npm >/dev/null; then $(MAKE) -s web || echo "no charts: see make web"; fi
 CODE := $(SOURCES) executor/user_data/strategies tests benchmarks
 
-.PHONY: help setup runtime web demo test e2e e2e-compose proofs soak pandas3 bench lint type arch check fmt up down logs clean
+.PHONY: help setup runtime web demo test e2e e2e-compose proofs soak pandas3 bench lint type arch check fmt up down logs sbom clean
 
 help: ## Print this help
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ down: ## Stop the stack, wherever it runs; data stays
 
 logs: ## Follow the logs of the stack
 	@MAKE="$(MAKE)" sh deploy/stack.sh logs $(ARGS)
+
+sbom: $(filter .tools/bin/uv,$(UV)) ## Write what each image brings, by the lock: build/sbom/*.cdx.json (CycloneDX)
+	@UV="$(UV)" sh deploy/sbom.sh
 
 clean: ## Remove caches and the environment; data under .quantbus stays
 	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
