@@ -55,9 +55,35 @@ class Engine:
         return self._run(["docker", *words], timeout=timeout, check=check)
 
     def compose(
-        self, *words: str, environment: Mapping[str, str], timeout: float = 600, check: bool = True
+        self,
+        *words: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        timeout: float = 600,
+        check: bool = True,
     ) -> str:
-        return self._run([str(COMPOSE), *words], timeout=timeout, check=check, environment=environment)
+        return self._run(
+            ["docker", "compose", *words],
+            timeout=timeout,
+            check=check,
+            folder=folder,
+            environment=environment,
+        )
+
+    def beside(
+        self, *command: str, folder: Path, environment: Mapping[str, str], timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command where the engine is and its ports are published."""
+        return subprocess.run(
+            [*self.inside, *command],
+            cwd=folder,
+            env={**os.environ, **self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def ask(self, method: str, url: str, body: object = None, *, authorization: str = "") -> tuple[int, Any]:
         """Return status and answer of an HTTP request that is made where the ports are published."""
@@ -78,11 +104,12 @@ class Engine:
         *,
         timeout: float,
         check: bool,
+        folder: Path = ROOT,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         done = subprocess.run(
             command,
-            cwd=ROOT,
+            cwd=folder,
             env={**os.environ, **self.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -134,6 +161,7 @@ def _private_daemon(folder: Path) -> Iterator[Engine]:
     )
     environment = {
         "DOCKER_HOST": f"unix://{socket}",
+        "DOCKER_CONFIG": str(_with_plugin(folder / "config")),
         "DOCKER_BUILDKIT": "0",
         "STACK_BUILD_IMAGE": OFFLINE_IMAGE,
     }
@@ -152,6 +180,15 @@ def _private_daemon(folder: Path) -> Iterator[Engine]:
         finally:
             daemon.terminate()
             daemon.wait(timeout=60)
+
+
+def _with_plugin(config: Path) -> Path:
+    """Make a folder by which ``docker compose`` is the Compose of our own lock."""
+    plugin = config / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(COMPOSE)
+    return config
 
 
 def _await_daemon(engine: Engine, folder: Path) -> None:

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from tests.compose.conftest import PROJECT, Stack, await_true
+from tests.compose.conftest import ENVIRONMENT, PROJECT, Stack, a_stack, await_true
 from tests.compose.engine import Engine
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(2_400)]
@@ -18,6 +22,14 @@ pytestmark = [pytest.mark.compose, pytest.mark.timeout(2_400)]
 MONITOR, BOT, GATEWAY, PROMETHEUS = (f"http://127.0.0.1:{port}" for port in (8710, 8712, 8720, 9090))
 TELL = Console(width=120)
 HEAL_SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    settings = {"COMPOSE_PROFILES": "paper,monitoring", "STACK_STRATEGY_ID": "outside"}
+    with a_stack(engine, tmp_path_factory.mktemp("checkout"), **settings) as made:
+        TELL.print(f"up and healthy in {made.up():.0f} s")
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +77,6 @@ def filled(stack: Stack, key: str, signal_id: str) -> object:
 
 
 def test_everything_is_up_and_healthy(stack: Stack) -> None:
-    TELL.print(f"up and healthy in {stack.up_seconds:.0f} s")
     for service, container in stack.containers().items():
         assert stack.state(container, ".State.Health.Status") == "healthy", service
 
@@ -90,6 +101,28 @@ def test_a_signal_from_outside_becomes_an_order_that_monitor_and_prometheus_know
         return bool(status == 200 and told["data"]["result"]) or told
 
     await_true("Prometheus has the monitor's figures", 60, in_prometheus)
+
+
+def test_the_doctor_finds_the_installation_sound(stack: Stack) -> None:
+    doctor = (sys.executable, "-m", "quantbus_contracts.cli", "doctor", "--compose", ".", "--json")
+    done = stack.engine.beside(*doctor, folder=stack.folder, environment=ENVIRONMENT)
+    told = json.loads(done.stdout)
+    wrong = [row for row in told["findings"] if row["status"] in ("fail", "unknown")]
+    assert not wrong
+    assert done.returncode == 0, done.stderr
+    looked = {row["check"] for row in told["findings"] if row["status"] == "ok"}
+    assert {"access-control", "roles", "replica-set", "containers", "published-ports"} <= looked
+    assert {"venue", "bot-config", "monitor", "gateway", "prometheus", "targets", "alertmanager"} <= looked
+
+
+def test_the_backup_of_the_docs_is_made_and_reads_back(stack: Stack, key: str, backups: Path) -> None:
+    page = (stack.folder / "docs" / "backup.md").read_text()
+    (line,) = re.findall(r"docker compose (run [^`]*?bus backup /backups/\S+)", page)
+    words = line.replace("\\\n", " ").replace('"$PWD/backups:/backups"', f"{backups}:/backups").split()
+    stack.compose(*words)
+    stack.compose(
+        *(word.replace("backup", "restore") if word == "backup" else word for word in words), "--what-if"
+    )
 
 
 def test_what_is_on_the_bus_needs_a_password(stack: Stack) -> None:
@@ -121,6 +154,19 @@ def test_after_each_container_was_killed_once_the_stack_heals_and_trades(stack: 
 def is_back(stack: Stack, container: str, started_before: str) -> object:
     health = stack.state(container, ".State.Health.Status")
     return (stack.state(container, ".State.StartedAt") != started_before and health == "healthy") or health
+
+
+def test_what_was_lived_through_is_replayed(stack: Stack) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    begin, end = now - timedelta(minutes=5), now - timedelta(minutes=1)
+    told = stack.compose(
+        *("--profile", "replay", "run", "--rm", "-T", "replay"),
+        STACK_STRATEGY_ID="demo",
+        STACK_REPLAY_FROM=f"{begin:%Y-%m-%dT%H:%M:%SZ}",
+        STACK_REPLAY_TO=f"{end:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    assert "backtest" in told
+    assert "simulated" in told
 
 
 def test_down_leaves_nothing(stack: Stack, engine: Engine) -> None:
