@@ -11,6 +11,7 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.founding import ADMIN_USER
 from quantbus_contracts.mongo.layout import initialise
+from quantbus_contracts.mongo.migrations import MIGRATIONS
 from quantbus_contracts.mongo.roles import apply_roles
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_services.doctor.catalogue import checks_of
@@ -148,6 +149,31 @@ def test_what_is_missing_or_is_something_else_by_the_same_name_is_told(connectio
         executions.drop_index(unique)
         initialise(connection)
     assert statuses(found_by(connection.settings))["indexes"] == "ok"
+
+
+def test_an_index_that_removes_what_is_to_stay_is_told(connection: Connection) -> None:
+    signals = connection.client[connection.names.of("crypto_signals")]["crypto_signals"]
+    assert found_by(connection.settings)["retention"].status == "ok"
+    signals.create_index([("seen_by_nobody_at", 1)], name="forgetful", expireAfterSeconds=3_600)
+    try:
+        found = found_by(connection.settings)
+        assert (found["retention"].status, found["indexes"].status) == ("fail", "ok")
+        assert "crypto_signals: the index forgetful removes documents" in found["retention"].found
+    finally:
+        signals.drop_index("forgetful")
+
+
+def test_steps_that_are_pending_are_told_one_by_one(connection: Connection) -> None:
+    versions = connection.collection("schema_version")
+    rows = list(versions.find())
+    versions.delete_many({})
+    try:
+        found = found_by(connection.settings)["schema-version"]
+        assert found.status == "fail"
+        for step in MIGRATIONS:
+            assert f"{step.version}: {step.purpose}" in found.found
+    finally:
+        versions.insert_many(rows)
 
 
 def test_a_schema_of_a_newer_release_is_told_though_nothing_else_would_work_on_it(

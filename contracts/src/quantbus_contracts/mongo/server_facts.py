@@ -15,6 +15,7 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.layout import recorded_version
 from quantbus_contracts.mongo.layout_facts import layout_faults
+from quantbus_contracts.mongo.retention import retention_faults
 from quantbus_contracts.mongo.rights import Rights, rights_for
 from quantbus_contracts.mongo.roles import ROLES, Role, access_control_enforced, mongo_name, privileges_of
 from quantbus_contracts.mongo.steps import Row
@@ -105,6 +106,7 @@ class ServerFacts:
     roles: tuple[str, ...] | Unsaid
     schema: int | Unsaid
     layout: tuple[str, ...] | Unsaid
+    retention: tuple[str, ...] | Unsaid
     disk: DiskFacts | Unsaid
     clock: ClockFacts | Unsaid
 
@@ -132,6 +134,7 @@ def server_facts(connection: Connection, clock: Clock) -> ServerFacts:
         roles=_asked(lambda: _wrong_roles(connection)),
         schema=_asked(lambda: recorded_version(connection)),
         layout=_asked(lambda: tuple(layout_faults(connection))),
+        retention=_asked(lambda: tuple(retention_faults(connection))),
         disk=_asked(lambda: _disk(connection)),
         clock=_asked(lambda: _clock(connection, clock)),
     )

@@ -43,11 +43,13 @@ CHECKS: Mapping[str, Check] = {
     "user": Check("bus", "a user that lacks a right of its role, or has more than it"),
     "roles": Check("bus", "roles and users that differ from the table of [security](security.md)"),
     "schema-version": Check(
-        "bus", "a schema older or newer than this release; a restore that is not finished"
+        "bus",
+        "steps of `quantbus bus migrate` that are pending; a newer schema; a restore that is not finished",
     ),
     "collections": Check("bus", "collections that are not there"),
     "indexes": Check("bus", "indexes that are not there, or are something else by the same name"),
     "validators": Check("bus", "validators that are not there, are others, or only warn"),
+    "retention": Check("bus", "an index that removes what is to stay, or none that removes what may go"),
     "clock": Check("bus", "a clock here that differs from the server's"),
     "bus-disk": Check("bus", "little room on the disk of the database"),
     "venue": Check("venue", "an exchange that cannot be reached from here, or whose clock differs"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from quantbus_contracts.mongo.migrations import MIGRATIONS
 from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
 from quantbus_contracts.mongo.server_facts import ServerFacts, SetFacts, StartFacts, Unsaid, UserFacts
 from quantbus_services.doctor.findings import Finding, fail, ok, skipped, unknown, warn
@@ -44,6 +45,7 @@ def bus_findings(facts: ServerFacts) -> list[Finding]:
         _roles(facts),
         _told(facts.schema, "schema-version", _SCHEMA, _schema),
         *_layout(facts),
+        _told(facts.retention, "retention", _RETENTION, _retention),
         _clock(facts),
         _disk(facts),
     ]
@@ -53,6 +55,7 @@ _SET = "a replica set with a primary and every member up to date"
 _TRANSACTIONS = f"a transaction ends by itself within {_TRANSACTION_SECONDS:.0f} s"
 
 _SCHEMA = f"schema version {SCHEMA_VERSION}"
+_RETENTION = "nothing removed by itself but what the table lets go"
 
 
 def _told(fact: object, check: str, expected: str, judge: Callable[..., Finding]) -> Finding:
@@ -206,7 +209,9 @@ def _schema(version: int) -> Finding:
         advice = "wait for it, or begin it anew with `quantbus bus restore … --again`"
         return fail("schema-version", _SCHEMA, "a restore that is not finished", advice)
     if version < SCHEMA_VERSION:
-        return fail("schema-version", _SCHEMA, str(version), "run `quantbus bus migrate` (docs/upgrading.md)")
+        steps = "; ".join(f"{step.version}: {step.purpose}" for step in MIGRATIONS if step.version > version)
+        advice = "make a backup, then run `quantbus bus migrate` (docs/upgrading.md)"
+        return fail("schema-version", _SCHEMA, f"{version}; pending: {steps}", advice)
     advice = "install the release that migrated it here too (docs/upgrading.md)"
     return fail("schema-version", _SCHEMA, f"{version}, of a newer release", advice)
 
@@ -225,6 +230,12 @@ def _layout(facts: ServerFacts) -> Iterable[Finding]:
             else ("drop the index that differs (as administrator, in mongosh), then run `quantbus bus init`")
         )
         yield fail(check, expected, _few(wrong), advice) if wrong else ok(check, expected, "all there")
+
+
+def _retention(faults: tuple[str, ...]) -> Finding:
+    if not faults:
+        return ok("retention", _RETENTION, "so it is")
+    return fail("retention", _RETENTION, _few(faults), "look at all of it with `quantbus bus retention`")
 
 
 def _clock(facts: ServerFacts) -> Finding:

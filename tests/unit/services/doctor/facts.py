@@ -26,6 +26,7 @@ SOUND = ServerFacts(
     roles=(),
     schema=SCHEMA_VERSION,
     layout=(),
+    retention=(),
     disk=DiskFacts(100e9, 50e9),
     clock=ClockFacts(0.01, 0.005),
 )

@@ -62,12 +62,18 @@ def test_a_server_without_fault_is_told_to_be_so_in_every_check() -> None:
         ({"user": UserFacts("quantbus_ingest", "ingest", (), True)}, "user", "fail", "remove"),
         ({"user": UserFacts("quantbus_ingest", "ingest")}, "user", "ok", "quantbus_ingest"),
         ({"roles": ("quantbus_monitor: no such role",)}, "roles", "fail", "quantbus_monitor"),
-        ({"schema": SCHEMA_VERSION - 1}, "schema-version", "fail", str(SCHEMA_VERSION - 1)),
+        (
+            {"schema": SCHEMA_VERSION - 1},
+            "schema-version",
+            "fail",
+            f"{SCHEMA_VERSION - 1}; pending: 2: refused",
+        ),
         ({"schema": SCHEMA_VERSION + 1}, "schema-version", "fail", "newer release"),
         ({"schema": RESTORING}, "schema-version", "fail", "not finished"),
         ({"layout": ("fills: collection is not there",)}, "collections", "fail", "fills"),
         ({"layout": ("fills: index a_1 is not unique",)}, "indexes", "fail", "not unique"),
         ({"layout": ("fills: validator only warns",)}, "validators", "fail", "only warns"),
+        ({"retention": ("fills: the index at_1 removes",)}, "retention", "fail", "fills: the index at_1"),
         ({"disk": DiskFacts(100.0, 15.0)}, "bus-disk", "warn", "15% free"),
         ({"disk": DiskFacts(100.0, 5.0)}, "bus-disk", "fail", "5% free"),
         ({"disk": DiskFacts(0.0, 0.0)}, "bus-disk", "fail", "0% free"),
@@ -85,7 +91,11 @@ def test_a_fault_is_told_with_what_was_found_and_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "field", ["start", "members", "transaction_seconds", "schema", "layout", "disk", "clock", "roles", "user"]
+    "field",
+    [
+        *("start", "members", "transaction_seconds", "schema", "layout", "retention", "disk", "clock"),
+        *("roles", "user"),
+    ],
 )
 def test_what_the_server_does_not_tell_is_unknown_and_never_fine(field: str) -> None:
     changed = judged(**{field: Unsaid("this user may not ask that")})
