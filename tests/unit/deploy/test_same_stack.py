@@ -15,7 +15,8 @@ from quantbus_contracts.clock import SystemClock
 from quantbus_services.local import stack_run, up
 from quantbus_services.local.display import Display
 from quantbus_services.local.stack import StackPlan
-from tests.unit.deploy.test_compose import PROFILES, Service, resolved
+from quantbus_services.local.towers import TOWER_PORTS
+from tests.unit.deploy.test_compose import PROFILES, TOWERS, Service, resolved
 
 ONLY_IN_CONTAINERS = {"mongo", "mongo-key", "found"}
 """Here the database is the embedded one, which founds its set by itself."""
@@ -52,7 +53,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackPlan:
 def local(plan: StackPlan, tmp_path: Path) -> dict[str, list[str]]:
     noting = Noting()
     display = Display(Console(file=io.StringIO()), SystemClock())
-    asyncio.run(stack_run._start_processes(plan, noting, display, tmp_path))  # type: ignore[arg-type]
+    asyncio.run(stack_run._start_processes(plan, noting, display, tmp_path, ()))  # type: ignore[arg-type]
     return noting.commands
 
 
@@ -100,6 +101,12 @@ def test_each_listens_at_the_port_of_its_service(
         assert str(port) in given, name
 
 
+def test_prometheus_and_alertmanager_are_called_and_listen_as_in_containers(root: Path) -> None:
+    services = resolved(root, "monitoring")["services"]
+    inside = {name: services[name]["ports"][0]["target"] for name in TOWERS if name != "grafana"}
+    assert inside == TOWER_PORTS, "nobody packages Grafana for this"
+
+
 def test_prometheus_beside_the_stack_scrapes_what_the_one_in_containers_scrapes(root: Path) -> None:
     def scraped(name: str) -> dict[str, str]:
         config = yaml.safe_load((root / "deploy/prometheus" / name).read_text())
@@ -123,6 +130,7 @@ def test_nobody_else_is_kept_from_the_port_of_a_paper_exchange_that_does_not_run
 
     monkeypatch.setattr(up, "start_stack", nothing)
     monkeypatch.setattr(up, "bot_user_data", lambda: plan.home)
+    monkeypatch.setattr(up, "towers_of", lambda *_: ((), ()))
     for venue, unused in (("", set()), ("binance", {up.PORTS["paper-exchange"]})):
         asked.clear()
         there = replace(plan, venue=venue)

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["StackPlan", "validate_recipe"]
+__all__ = ["StackPlan", "alert_configuration", "validate_recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,11 @@ class StackPlan:
 def validate_recipe(recipe: str, pairs: tuple[str, ...]) -> list[str]:
     """Return the command that checks a recipe and prints it as JSON."""
     return _quantbus("research", "validate", recipe, "--pairs", ",".join(pairs), "--json")
+
+
+def alert_configuration(file: Path) -> list[str]:
+    """Return the command that writes whom Alertmanager tells."""
+    return _quantbus("monitor", "alertmanager", "--out", str(file))
 
 
 def _metrics(port: int | None) -> list[str]:

@@ -15,6 +15,7 @@ from quantbus_services.local.display import Display
 from quantbus_services.local.settings import clean_environment
 from quantbus_services.local.stack import StackPlan
 from quantbus_services.local.supervisor import Supervisor
+from quantbus_services.local.towers import Tower
 
 __all__ = ["RunningStack", "answers", "start_stack", "stop_stack", "write_addresses"]
 
@@ -28,10 +29,13 @@ class RunningStack:
     server: EmbeddedServer
     settings: MongoSettings
     bot_password: str
+    towers: tuple[Tower, ...] = ()
 
 
-async def start_stack(plan: StackPlan, display: Display, user_data: Path) -> RunningStack:
-    """Start the database and every process of ``plan``; what dies meanwhile ends it all.
+async def start_stack(
+    plan: StackPlan, display: Display, user_data: Path, towers: tuple[Tower, ...] = ()
+) -> RunningStack:
+    """Start the database, every process of ``plan`` and the towers; what dies meanwhile ends it all.
 
     Raises
     ------
@@ -46,17 +50,21 @@ async def start_stack(plan: StackPlan, display: Display, user_data: Path) -> Run
         logs=plan.logs, folder=plan.home, environment=_environment(plan, server, password)
     )
     try:
-        await _start_processes(plan, supervisor, display, user_data)
+        await _start_processes(plan, supervisor, display, user_data, towers)
     except BaseException:
         await supervisor.stop()
         stop_server(plan.home)
         raise
     settings = MongoSettings(home=plan.home, mongo_uri=SecretStr(server.uri))
-    return RunningStack(plan, supervisor, server, settings, password)
+    return RunningStack(plan, supervisor, server, settings, password, towers)
 
 
 async def _start_processes(
-    plan: StackPlan, supervisor: Supervisor, display: Display, user_data: Path
+    plan: StackPlan,
+    supervisor: Supervisor,
+    display: Display,
+    user_data: Path,
+    towers: tuple[Tower, ...],
 ) -> None:
     await supervisor.run("init", plan.init())
     display.say("collections, unique indexes and validators are in place")
@@ -76,6 +84,7 @@ async def _start_processes(
         ("research", plan.research()),
         ("monitor", plan.monitor()),
         *([("gateway", plan.gateway())] if plan.gateway_port is not None else []),
+        *((tower.name, list(tower.command)) for tower in towers),
     ):
         child = await supervisor.start(name, command)
         display.say(f"[bold]{name}[/] started (pid {child.process.pid})")
@@ -128,6 +137,7 @@ def write_addresses(stack: RunningStack) -> Path:
         "gateway": plan.gateway_url,
         "ingestion": plan.metrics_url(plan.ingestion_metrics_port),
         "research": plan.metrics_url(plan.research_metrics_port),
+        **{tower.name: tower.url for tower in stack.towers},
         "logs": str(plan.logs),
     }
     fresh = path.with_suffix(".new")

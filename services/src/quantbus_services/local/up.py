@@ -22,6 +22,7 @@ from quantbus_services.local.folders import bot_user_data, check_port
 from quantbus_services.local.stack import StackPlan, validate_recipe
 from quantbus_services.local.stack_run import answers, start_stack, stop_stack, write_addresses
 from quantbus_services.local.supervisor import ChildDied
+from quantbus_services.local.towers import towers_of
 
 __all__ = ["PORTS", "detach", "local_plan", "run_up", "running_stacks", "take_down"]
 
@@ -92,8 +93,12 @@ async def run_up(plan: StackPlan, clock: Clock, console: Console) -> int:
         shutil.rmtree(plan.home)  # recorded bars are shifted anew at every start and must not meet older ones
     plan.home.mkdir(parents=True, exist_ok=True)
     display = Display(console, clock)
+    user_data = bot_user_data()
+    towers, missing = towers_of(plan.home, user_data.parents[1])
+    for why in missing:
+        display.say(why)
     try:
-        stack = await start_stack(plan, display, bot_user_data())
+        stack = await start_stack(plan, display, user_data, towers)
     except (ChildDied, TimeoutError) as error:
         display.say(f"[bold red]{error}[/]", mark="[red]✗[/]")
         return 1
