@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def plan_of(home: Path) -> StackPlan:
         venue="",
         data=None,
         gateway_port=free_port(),
+        ingestion_metrics_port=free_port(),
+        research_metrics_port=free_port(),
     )
 
 
@@ -49,6 +52,11 @@ def new_key(stack: RunningStack) -> str:
         check=True,
     )
     return str(json.loads(made.stdout)["secret"])
+
+
+def bus_has_answered(metrics_url: str) -> bool:
+    """Tell whether a process serves its metrics and has its bus: what a container's health check asks."""
+    return answers(metrics_url) and "\nquantbus_bus_up 1.0\n" in httpx.get(metrics_url, timeout=5).text
 
 
 def reads_freqtrade(monitor_url: str) -> bool:
@@ -70,8 +78,13 @@ async def test_the_gateway_of_the_stack_publishes_and_is_watched(tmp_path: Path)
     display = Display(Console(file=StringIO()), SystemClock())
     stack = await start_stack(plan_of(tmp_path), display, bot_user_data())
     try:
-        url = json.loads(write_addresses(stack).read_text())["gateway"]
+        addresses = json.loads(write_addresses(stack).read_text())
+        url = addresses["gateway"]
         await stack.supervisor.wait_until(lambda: answers(f"{url}/readyz"), what="the gateway", seconds=60)
+        for name in ("ingestion", "research"):
+            await stack.supervisor.wait_until(
+                partial(bus_has_answered, addresses[name]), what=f"the metrics of {name}", seconds=60
+            )
         row = {
             "strategy_id": "mine",
             "symbol": "BINANCE:BTCUSDT",
