@@ -59,6 +59,10 @@ Userdir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not ask the bus.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings fail as errors do.")]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(help="A check whose warnings do not fail with --strict; several by giving it again."),
+]
 _COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -125,6 +129,7 @@ def check(
     userdir: Userdir = None,
     offline: Offline = False,
     strict: Strict = False,
+    accept: Accept = None,
     as_json: Json = False,
 ) -> None:
     """Hold a bot's config against itself and the bus; exit 1 if an error is found, 2 if it cannot be read.
@@ -135,16 +140,20 @@ def check(
     Example:
       quantbus executor check --config bot.json
       quantbus executor check -c live.json -c secrets.json --strict --json
+      quantbus executor check -c live.json --strict --accept restraints-in-force
     """
     from quantbus_contracts.clock import SystemClock
-    from quantbus_executor.checking import inspect
+    from quantbus_contracts.errors import ConfigError
+    from quantbus_executor.checking import inspect, is_fit
+    from quantbus_executor.checking.catalogue import CATALOGUE
     from quantbus_executor.configs import files
     from quantbus_executor.settings import process_environment
 
+    if strange := sorted({*(accept or ())} - CATALOGUE.keys()):
+        raise ConfigError(f"--accept: expected a check of docs/executor-check.md, found {', '.join(strange)}")
     paths = config or [files.shipped_config()]
     found = inspect(paths, userdir or files.userdir(), process_environment(), SystemClock(), ask=not offline)
-    failing = {"error", "warning"} if strict else {"error"}
-    fit = not any(finding.severity in failing for finding in found)
+    fit = is_fit(found, strict=strict, accepted=accept or ())
     if as_json:
         rows = [{name: getattr(item, name) for name in ("severity", "check", "message")} for item in found]
         typer.echo(files.told({"fit": fit, "findings": rows}))

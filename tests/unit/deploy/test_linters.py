@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.unit.deploy.test_compose import PROFILES, resolved, tool
+from tests.unit.deploy.test_compose_money import SIGNED
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILES = sorted((ROOT / "deploy/docker").glob("*Dockerfile"))
@@ -82,7 +83,7 @@ def test_compose_lint_finds_nothing_but_what_is_allowed_with_its_reason(tmp_path
 def test_compose_lint_finds_no_more_in_a_stack_that_an_override_makes(tmp_path: Path) -> None:
     for file in OVERRIDES:
         files = ("docker-compose.yml", str(file.relative_to(ROOT)))
-        code, text = lint_compose(yaml.safe_dump(resolved(ROOT, *PROFILES, files=files)), tmp_path)
+        code, text = lint_compose(yaml.safe_dump(resolved(ROOT, *PROFILES, files=files, **SIGNED)), tmp_path)
         assert code == 0, text
 
 

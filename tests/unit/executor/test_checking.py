@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.testing import FrozenClock
 from quantbus_executor.checking import Finding, Severity, inspect, safety
 from quantbus_executor.checking.catalogue import CATALOGUE, catalogue_table
@@ -294,6 +295,23 @@ def test_the_command_says_by_its_exit_code_whether_the_bot_may_start(tmp_path: P
     screen = run("-c", str(wrong)).stdout
     assert "not fit to start" in screen
     assert "use-exit-signal" in screen
+
+
+def test_a_warning_that_was_accepted_by_name_fails_nothing_and_an_error_always_does(tmp_path: Path) -> None:
+    warned, wrong = tmp_path / "warned.json", tmp_path / "wrong.json"
+    config = json.loads((USERDIR / "config.dryrun.json").read_text(encoding="utf-8"))
+    warned.write_text(json.dumps(config | {"trailing_stop": True}), encoding="utf-8")
+    wrong.write_text(json.dumps(config | {"use_exit_signal": False}), encoding="utf-8")
+    both = ("--strict", "--accept", "doubts", "--accept", "trailing-stop")
+    assert run("-c", str(warned), *both).exit_code == 0
+    assert run("-c", str(warned), *both[:3]).exit_code == 1
+    assert run("-c", str(wrong), "--strict", "--accept", "use-exit-signal").exit_code == 1
+
+
+def test_no_check_is_accepted_that_there_is_not() -> None:
+    answer = run("--accept", "trailing-stops")
+    assert isinstance(answer.exception, ConfigError)
+    assert "trailing-stops" in str(answer.exception)
 
 
 def test_a_second_config_is_laid_over_the_first_as_freqtrade_does(tmp_path: Path) -> None:

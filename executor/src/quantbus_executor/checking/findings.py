@@ -1,9 +1,10 @@
 """What a check of a config comes to: findings, each one sentence that ends with what to do."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "Severity", "error", "note", "warning"]
+__all__ = ["Finding", "Severity", "error", "is_fit", "note", "warning"]
 
 
 class Severity(StrEnum):
@@ -41,3 +42,12 @@ def warning(check: str, message: str) -> Finding:
 def note(check: str, message: str) -> Finding:
     """Return what is good to know."""
     return Finding(Severity.NOTE, check, message)
+
+
+def is_fit(findings: Iterable[Finding], *, strict: bool = False, accepted: Collection[str] = ()) -> bool:
+    """Return whether a bot may start: no error, and if ``strict`` no warning either but of ``accepted`` checks."""
+    return not any(
+        finding.severity is Severity.ERROR
+        or (strict and finding.severity is Severity.WARNING and finding.check not in accepted)
+        for finding in findings
+    )

@@ -27,6 +27,8 @@ _FOLLOWERS = ("ingestion", "ingestion-live")
 _PAPER_EXCHANGE = "http://paper-exchange:8711"
 _USERDIR = "/opt/user_data"
 """Where the executor's image has the strategy."""
+_WITH_FILES = "/usr/local/bin/with-files"
+"""What gives the bot its account from files: whoever asks for the bot has to know of it as well."""
 Engine = Callable[[Sequence[str]], Answer]
 """``docker compose`` with arguments, for its JSON."""
 
@@ -94,7 +96,8 @@ def _inside(engine: Engine, running: set[str], venue: str, *, offline: bool) -> 
     bots = [name for name in _BOTS if name in running]
     for name in bots:
         check = ("quantbus", "executor", "check", "--config", _BOTS[name], "--userdir", _USERDIR, "--json")
-        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(("exec", "-T", name, *check))))
+        asked = ("exec", "-T", name, _WITH_FILES, *check)
+        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(asked)))
     if not bots:
         found.append(skipped("bot-config", CONFIG, "no bot runs"))
     return found

@@ -93,6 +93,16 @@ def test_what_is_asked_inside_are_services_and_paths_of_our_own_file() -> None:
         assert said in text
 
 
+def test_the_bots_config_is_asked_about_with_the_account_that_the_bot_has(stack: Path) -> None:
+    root = Path(__file__).resolve().parents[4]
+    write_rows(stack, MONGO | {"Service": "freqtrade-live"})
+    assert found_in(stack)["bot-config"].status == "ok"
+    (asked,) = [line for line in (stack / "asked").read_text().splitlines() if "executor check" in line]
+    image = (root / "deploy/docker/executor.Dockerfile").read_text()
+    (entrypoint,) = [line for line in image.splitlines() if line.startswith("ENTRYPOINT ")]
+    assert f"freqtrade-live {json.loads(entrypoint.removeprefix('ENTRYPOINT '))[0]} quantbus" in asked
+
+
 def test_names_that_compose_would_pass_over_are_told(stack: Path) -> None:
     (stack / ".env").write_text("STACK_PARIS=ETH/USDT\nSTACK_OTHER=1\n")
     found = found_in(stack)["stack-names"]
