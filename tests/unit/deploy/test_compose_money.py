@@ -248,3 +248,22 @@ def test_a_bot_without_its_account_does_not_pass(root: Path, services: dict[str,
     code, found = checked(bot, services, root, key="")
     assert code == 1
     assert "keys" in found
+
+
+REHEARSAL = ("docker-compose.yml", "deploy/compose/rehearsal.yml")
+
+
+def test_the_rehearsal_is_the_same_config_but_for_money_name_and_place(
+    root: Path, services: dict[str, Service]
+) -> None:
+    rehearsed = resolved(root, *PROFILES, files=REHEARSAL, **SIGNED)["services"]
+    config = "bot-config-live"
+    words, real = set(rehearsed[config]["command"]), set(services[config]["command"])
+    assert words - real == {"--consumer-id=compose-bot", "--db=/var/lib/quantbus/rehearsal.sqlite"}
+    assert real - words == {"--live", "--consumer-id=bot-1", "--db=/var/lib/quantbus/live.sqlite"}
+    plain = resolved(root, *PROFILES, STACK_STRATEGY_ID="mine")["services"]
+    assert rehearsed.keys() == plain.keys()
+    assert {name for name in plain if rehearsed[name] != plain[name]} == {config, "freqtrade-live"}
+    for name in (config, "freqtrade-live"):
+        assert mounted(rehearsed[name]) == {"freqtrade-rehearsal"}
+    assert not any("EXCHANGE" in key for key in rehearsed["freqtrade-live"]["environment"])
