@@ -51,6 +51,26 @@ def alive(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "mongod: error while loading shared libraries: libcurl.so.4: cannot open",
+            "apt-get install libcurl4",
+        ),
+        ("Illegal instruction", "its last words: 'Illegal instruction'"),
+    ],
+)
+def test_a_mongod_that_cannot_run_here_is_told_in_its_own_words(home: Path, words: str, told: str) -> None:
+    home.mkdir()
+    mongod = home / "a-mongod"
+    mongod.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 127\n")
+    mongod.chmod(0o755)
+    up = run(home, "bus", "up", QUANTBUS_MONGOD=str(mongod), COLUMNS="400")
+    assert up.returncode == 2
+    assert told in up.stderr
+
+
 def test_up_init_status_down_as_commands(home: Path) -> None:
     up = run(home, "bus", "up", "--json")
     assert up.returncode == 0, up.stderr
@@ -78,6 +98,7 @@ def test_up_init_status_down_as_commands(home: Path) -> None:
 
 def test_a_restarted_server_is_found_at_the_same_address(home: Path) -> None:
     first = start_server(home)
+    assert first.port < 32_768, "a client that knocks while the server is away must not get its port"
     stop_server(home)
     assert start_server(home).uri == first.uri
 

@@ -7,6 +7,7 @@ With access control on, no password stands there; see `quantbus_contracts.embedd
 import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -28,6 +29,11 @@ from quantbus_contracts.mongo.steps import Row
 __all__ = ["EmbeddedServer", "server_status", "start_server", "stop_server"]
 
 _NOT_YET_INITIALIZED = 94
+_LAST_WORDS = 300
+_PORTS = range(20_000, 32_768)
+"""Below those that outgoing connections get: a client that knocks while the server is away would take its port."""
+_PORT_TRIES = 100
+_PORT_SECONDS = 2.0
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _FLAGS = (
@@ -184,7 +190,7 @@ def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
         "--logappend",
         "--nounixsocket",  # clients use TCP, and the path of a socket in a deep folder is too long to be one
     ]
-    pid = _spawn(command)
+    pid = _spawn(command, log)
     try:
         _await_primary(pid, port, log, key)
         if key:
@@ -198,10 +204,13 @@ def _launch(binary: Path, home: Path, *, with_auth: bool) -> EmbeddedServer:
     return EmbeddedServer(uri=uri, pid=pid, port=port, data=str(data), log=str(log), auth=with_auth)
 
 
-def _spawn(command: list[str]) -> int:
-    """Start a process that is nobody's child, so that it outlives the command that started it; return its pid."""
+def _spawn(command: list[str], log: Path) -> int:
+    """Start a process that is nobody's child, so that it outlives the command that started it; return its pid.
+
+    What it says before it can write its own ``log`` goes there too.
+    """
     answer = subprocess.run(  # noqa: S603  # a fixed script; the binary is the one that find_mongod chose
-        ["/bin/sh", "-c", '"$@" >/dev/null 2>&1 & echo $!', "sh", *command],
+        ["/bin/sh", "-c", '"$@" >>"$0" 2>&1 & echo $!', str(log), *command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -216,7 +225,7 @@ def _await_primary(pid: int, port: int, log: Path, key: ServerKey | None) -> Non
     configured = False
     while time.monotonic() < deadline:
         if not _alive(pid):
-            raise ConfigError(f"mongod ended at once; read {log}")
+            raise ConfigError(_why_it_ended(log))
         try:
             with _direct_client(port, seconds=2.0, key=key) as client:
                 if not configured:
@@ -228,6 +237,15 @@ def _await_primary(pid: int, port: int, log: Path, key: ServerKey | None) -> Non
             pass
         time.sleep(0.05)
     raise BusUnavailable(f"mongod did not become primary within {_START_SECONDS:.0f} s; read {log}")
+
+
+def _why_it_ended(log: Path) -> str:
+    last = next(reversed(log.read_text(encoding="utf-8", errors="replace").splitlines() or [""]))
+    if "shared libraries" in last:
+        return (
+            f"mongod cannot start: {last}. Install what it needs (Debian, Ubuntu: apt-get install libcurl4)"
+        )
+    return f"mongod ended at once; its last words: {last[-_LAST_WORDS:]!r}; read {log}"
 
 
 def _configure(client: "MongoClient[Row]", port: int) -> None:
@@ -269,16 +287,37 @@ def _answers(port: int, *, seconds: float) -> bool:
 def _port_of(home: Path) -> int:
     """Return the port of the last time if nobody else took it, so that clients find a restarted server again."""
     memory = home / "mongod.port"
-    wanted = int(memory.read_text(encoding="utf-8")) if memory.is_file() else 0
+    known = int(memory.read_text(encoding="utf-8")) if memory.is_file() else None
+    if known is not None and _becomes_free(known):
+        return known
+    tries = (_PORTS.start + secrets.randbelow(len(_PORTS)) for _ in range(_PORT_TRIES))
+    port = next((port for port in tries if _is_free(port)), None)
+    if port is None:
+        raise BusUnavailable(
+            f"found no free port on 127.0.0.1 in {_PORT_TRIES} tries between {_PORTS.start} and {_PORTS.stop - 1}"
+        )
+    memory.write_text(f"{port}\n", encoding="utf-8")
+    return port
+
+
+def _becomes_free(port: int) -> bool:
+    """Wait a little: a mongod that was just ended counts as dead before the last of its threads has closed the port."""
+    deadline = time.monotonic() + _PORT_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", wanted))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    memory.write_text(f"{port}\n", encoding="utf-8")
-    return port
+            return False
+    return True
 
 
 @contextmanager
