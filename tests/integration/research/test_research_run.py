@@ -269,9 +269,13 @@ def test_a_loop_publishes_each_bar_soon_after_it_arrives_and_stops_when_told(
 
     wait_until(lambda: process.poll() is not None or evaluated(), 40)
     assert process.poll() is None, process.communicate()[1]
-    following = evaluated()[-1] + MINUTE.delta
-    panel = make_panel(3, start=following)
-    bar = candles_of(panel[panel.index.get_level_values(1) == following])
+    # The bar in progress: one that closed while the process started would count as late.
+    behind = evaluated()[-1] + MINUTE.delta
+    following = max(behind, MINUTE.floor(SystemClock().now()))
+    panel = make_panel(MINUTE.count(behind, following) + 3, start=behind)
+    opens = panel.index.get_level_values(1)
+    CandleWriter(connection).write(candles_of(panel[opens < following]))
+    bar = candles_of(panel[opens == following])
     wait_until(lambda: SystemClock().now() >= following + MINUTE.delta + timedelta(seconds=0.5), 65)
     CandleWriter(connection).write(bar)
     arrived = SystemClock().now()
