@@ -25,7 +25,9 @@ PYTHON_IMAGE = "python:3.12-slim-bookworm"
 OFFLINE_IMAGE = "quantbus-build-offline"
 UV = "uv==0.13.9"
 _TOOLS = ("dockerd", "docker", "debootstrap", "unshare", "nsenter", "iptables")
-_DEBIAN = "python3,python3-venv,python3-pip,python-is-python3,libgomp1,ca-certificates,wget"
+_DEBIAN = "python3,python3-venv,python3-pip,python-is-python3,libgomp1,ca-certificates,wget,libcurl4"
+_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
+"""Debian's Alertmanager reads it from there; the project's own has it inside."""
 _ASK = """
 import sys, urllib.request, urllib.error
 method, url, key = sys.argv[1:4]
@@ -214,7 +216,9 @@ class StandIns:
         self._mongo()
         self._of_debian("prom/prometheus:v2.55.1", {"prometheus": "prometheus", "promtool": "promtool"})
         self._of_debian(
-            "prom/alertmanager:v0.27.0", {"prometheus-alertmanager": "alertmanager", "amtool": "amtool"}
+            "prom/alertmanager:v0.27.0",
+            {"prometheus-alertmanager": "alertmanager", "amtool": "amtool"},
+            _TEMPLATES,
         )
         self._builder()
 
@@ -252,18 +256,20 @@ class StandIns:
             "&& mkdir -p /data/db && chown 999:999 /data/db\n",
         )
 
-    def _of_debian(self, name: str, programs: Mapping[str, str]) -> None:
+    def _of_debian(self, name: str, programs: Mapping[str, str], *shared: Path) -> None:
         found = {shutil.which(program): inside for program, inside in programs.items()}
         if None in found:
             raise NoEngine(
                 f"{name} is stood in for by Debian's: apt-get install prometheus prometheus-alertmanager"
             )
         copies = {Path(path): inside for path, inside in found.items() if path is not None}
+        copied = "".join(f"COPY {path.name} {path}\n" for path in shared)
         kept = (
             "/" + name.partition("/")[2].partition(":")[0]
         )  # the folder whose owner a new volume takes over
         owned = f"RUN mkdir {kept} && chown 65534:65534 {kept}\n"
-        self._image(name, copies, f"COPY {' '.join(copies.values())} /bin/\n{owned}")
+        files = {**copies, **{path: path.name for path in shared}}
+        self._image(name, files, f"COPY {' '.join(copies.values())} /bin/\n{copied}{owned}")
 
     def _builder(self) -> None:
         """Bring uv and the packages of the lock, from the cache that set up this checkout."""
