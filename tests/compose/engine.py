@@ -26,8 +26,8 @@ OFFLINE_IMAGE = "quantbus-build-offline"
 UV = "uv==0.13.9"
 _TOOLS = ("dockerd", "docker", "debootstrap", "unshare", "nsenter", "iptables")
 _DEBIAN = "python3,python3-venv,python3-pip,python-is-python3,libgomp1,ca-certificates,wget,libcurl4"
-_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
-"""Debian's Alertmanager reads it from there; the project's own has it inside."""
+_TEMPLATES = tuple(Path("/usr/share/prometheus/alertmanager").glob("*.tmpl"))
+"""Debian's Alertmanager reads them from there; the project's own has them inside."""
 _ASK = """
 import sys, urllib.request, urllib.error
 method, url, key = sys.argv[1:4]
@@ -218,7 +218,7 @@ class StandIns:
         self._of_debian(
             "prom/alertmanager:v0.27.0",
             {"prometheus-alertmanager": "alertmanager", "amtool": "amtool"},
-            _TEMPLATES,
+            *_TEMPLATES,
         )
         self._builder()
 
@@ -299,14 +299,16 @@ class StandIns:
         self.engine.docker("build", "--quiet", "--tag", OFFLINE_IMAGE, str(context), timeout=1_200)
 
     def _image(self, name: str, files: Mapping[Path, str], more: str) -> None:
-        if name in self._known:
-            return
         context = self.folder / name.partition(":")[0].replace("/", "-")
+        recipe = f"FROM {PYTHON_IMAGE}\n{more}"
+        made = context / "Dockerfile"
+        if name in self._known and made.is_file() and made.read_text() == recipe:
+            return
         shutil.rmtree(context, ignore_errors=True)
         context.mkdir()
         for path, inside in files.items():
             shutil.copy2(path, context / inside)
-        (context / "Dockerfile").write_text(f"FROM {PYTHON_IMAGE}\n{more}")
+        made.write_text(recipe)
         self.engine.docker("build", "--quiet", "--tag", name, str(context), timeout=600)
 
 
