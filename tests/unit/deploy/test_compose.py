@@ -173,17 +173,36 @@ def test_only_the_live_profile_and_the_account_reach_the_world(
 ) -> None:
     networks = model["networks"]
     assert networks["bus"]["internal"] is True
-    assert networks["edge"]["driver_opts"] == {MASQUERADE: "false"}
-    assert networks["messages"]["driver_opts"] == {MASQUERADE: "false"}
+    assert networks["published"]["driver_opts"] == {MASQUERADE: "false"}
+    assert networks["messages-false"]["driver_opts"] == {MASQUERADE: "false"}
     outside = {name for name, service in services.items() if "egress" in (service.get("networks") or {})}
     assert outside == {"ingestion-live", "freqtrade-live", "account"}
     for name, service in services.items():
-        assert ("edge" in (service.get("networks") or {})) == bool(service.get("ports")), name
+        assert ("published" in (service.get("networks") or {})) == bool(service.get("ports")), name
+
+
+def test_the_way_out_of_a_container_is_the_network_that_leads_out(
+    model: dict[str, Any], services: dict[str, Service]
+) -> None:
+    """Hold to how an engine chooses: the default route is of the first by name of what is not internal."""
+    for name, service in services.items():
+        joined = {network: model["networks"][network] for network in service.get("networks") or {}}
+        routes = sorted(
+            (told["name"], network) for network, told in joined.items() if not told.get("internal")
+        )
+        for wanted in {"egress", "messages-false"} & joined.keys():
+            assert routes[0][1] == wanted, f"{name}: all that leaves goes to {routes[0][1]} and ends there"
 
 
 def test_messengers_are_reached_only_where_the_environment_says_so(root: Path) -> None:
-    opened = resolved(root, "monitoring", STACK_MESSAGES="true")["networks"]["messages"]
-    assert opened["driver_opts"] == {MASQUERADE: "true"}
+    """In another network, since an older Compose changes nothing about one that stands."""
+    closed, opened = resolved(root, "monitoring"), resolved(root, "monitoring", STACK_MESSAGES="true")
+    for name in ("monitor", "alertmanager"):
+        assert set(closed["services"][name]["networks"]) == {"bus", "messages-false", "published"}
+        assert set(opened["services"][name]["networks"]) == {"bus", "messages-true", "published"}
+    assert "driver_opts" not in opened["networks"]["messages-true"]
+    names = [told["name"] for told in (opened["networks"][key] for key in ("messages-true", "published"))]
+    assert names == sorted(names), "the way out is the first by name"
 
 
 def test_a_bot_of_the_live_profile_makes_a_dry_run_in_a_place_of_its_own(

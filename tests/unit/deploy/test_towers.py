@@ -61,7 +61,7 @@ def test_alertmanager_posts_to_the_monitor_with_the_token_that_it_asks_for(
         }
     both = set(services["alertmanager"]["networks"]) & set(services["monitor"]["networks"])
     assert "bus" in both
-    assert "messages" in both
+    assert "messages-false" in both
 
 
 def test_a_configuration_of_ones_own_is_mounted_instead(root: Path, tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_a_name_without_a_file_is_no_messenger(monkeypatch: pytest.MonkeyPatch) 
 def test_grafana_meets_prometheus_and_has_no_way_to_the_bus_or_the_world(
     root: Path, model: dict[str, Service], services: dict[str, Service]
 ) -> None:
-    assert set(services["grafana"]["networks"]) == {"edge"}
-    assert model["networks"]["edge"]["driver_opts"] == {MASQUERADE: "false"}
-    assert "edge" in services["prometheus"]["networks"]
+    assert set(services["grafana"]["networks"]) == {"published"}
+    assert model["networks"]["published"]["driver_opts"] == {MASQUERADE: "false"}
+    assert "published" in services["prometheus"]["networks"]
     folder = mounted(services["grafana"])["/etc/grafana/provisioning"]
     [source] = yaml.safe_load((folder / "datasources/prometheus.yml").read_text())["datasources"]
     assert source["url"] == f"http://prometheus:{services['prometheus']['ports'][0]['target']}"
