@@ -27,6 +27,8 @@ COPY --from=build /opt/quantbus /opt/quantbus
 COPY deploy/docker/probe.py /usr/local/bin/probe.py
 COPY deploy/docker/with-files.sh /usr/local/bin/with-files
 COPY executor/user_data /opt/user_data
+# Where the commands look for it, as in a checkout.
+RUN mkdir /opt/quantbus/executor && ln -s /opt/user_data /opt/quantbus/executor/user_data
 ENV PATH=/opt/quantbus/bin:$PATH \
     QUANTBUS_HOME=/var/lib/quantbus \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -44,7 +44,7 @@ class Stack:
 
     def down(self) -> None:
         """Take everything away, volumes too."""
-        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "20")
 
     def quantbus(self, *words: str) -> str:
         """Run a command as the operator does."""

@@ -49,7 +49,7 @@ def key(stack: Stack, restored: None) -> str:
     told = stack.quantbus(
         "keys", "create", "--name", "ha", "--scope", "admin", "--strategy", "outside", "--json"
     )
-    return f"Bearer {json.loads(told)['key']}"
+    return f"Bearer {json.loads(told)['secret']}"
 
 
 def primary(stack: Stack) -> str | None:
