@@ -30,8 +30,14 @@ choose() { # sets chosen and why
     fi
 }
 
-in_containers() { # in_containers [--all]: true if any runs, or has run and is not removed
-    [ -z "$missing" ] && [ -n "$(project ps --quiet "$@" 2>/dev/null)" ]
+in_containers() { # in_containers [--all]: true if any runs, or has run and is not removed; no answer ends it all
+    [ -z "$missing" ] || return 1
+    if ! listed=$(project ps --quiet "$@" 2>/dev/null); then
+        project ps --quiet "$@" >/dev/null || true # for what it says
+        echo "whether containers run could not be told: mend the above first" >&2
+        exit 1
+    fi
+    [ -n "$listed" ]
 }
 
 on_this_machine() { # true if `quantbus up` runs; numbers of processes are given anew
@@ -42,14 +48,15 @@ on_this_machine() { # true if `quantbus up` runs; numbers of processes are given
     return 1
 }
 
-from_env_file() { # from_env_file NAME DEFAULT
-    found=$(sed -n "s/^$1=//p" .env | tail -n 1)
-    echo "${found:-$2}"
+folder_of_secrets() { # as Compose itself understands .env
+    told=$(docker compose config) || exit
+    echo "$told" | sed -n 's|^ *file: \(.*\)/mongod\.key$|\1|p'
 }
 
 up_in_containers() {
     [ -e .env ] || { cp .env.example .env && echo "made .env from .env.example"; }
-    sh deploy/docker/make-secrets.sh "${STACK_SECRETS:-$(from_env_file STACK_SECRETS ./secrets)}"
+    secrets=$(folder_of_secrets)
+    sh deploy/docker/make-secrets.sh "$secrets"
     { command -v npm >/dev/null && "$make" -s web; } || echo "no charts: see make web"
     STACK_REVISION=${STACK_REVISION:-$(git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)}
     export STACK_REVISION
@@ -89,6 +96,10 @@ down)
         stopped="stopped: the containers; what they kept stays in volumes"
         echo "$stopped"
     fi
+    case $missing in
+    "" | "there is no docker command") ;;
+    *) echo "containers were not looked for: $missing" ;;
+    esac
     told=$nothing
     if [ -x "$quantbus" ]; then told=$("$quantbus" down); fi
     if [ "$told" != "$nothing" ] || [ "$stopped" = "$nothing" ]; then echo "$told"; fi

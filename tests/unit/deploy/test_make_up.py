@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.deploy.test_compose import tool
+
 NEEDED = (
     *("sh", "sed", "ps", "grep", "timeout", "dirname", "cp", "mkdir", "chmod", "head", "base64", "tr", "mv"),
     *("tail", "cat", "git", "env", "sleep"),
@@ -19,6 +21,7 @@ NEEDED = (
 DOCKER = """#!/bin/sh
 echo "docker $* STACK_REVISION=${STACK_REVISION:-}" >>"$NOTES"
 case "$*" in
+"compose config") shift; exec "$COMPOSE" "$@" ;;
 "compose version") [ -z "${NO_COMPOSE:-}" ] ;;
 info*) [ -z "${DEAF:-}" ] || sleep 60; if [ -n "${ENGINE:-}" ]; then echo 29.0; else exit 1; fi ;;
 *"ps --quiet"*) if [ -n "${CONTAINERS:-}" ]; then echo 0123abcd; fi ;;
@@ -47,6 +50,7 @@ class Checkout:
             "NOTES": str(self.folder / "notes"),
             "MAKE": str(self.folder / "bin/make"),
             "HOME": str(self.folder),
+            "COMPOSE": tool("docker-compose"),
             **self.variables,
             **variables,
         }
@@ -64,7 +68,7 @@ class Checkout:
         """What the stand-ins were asked to do, without what only looks."""
         file = self.folder / "notes"
         lines = file.read_text().splitlines() if file.exists() else []
-        looking = ("docker compose version", "docker info", "ps --quiet")
+        looking = ("docker compose version", "docker compose config", "docker info", "ps --quiet")
         return [line for line in lines if not any(word in line for word in looking)]
 
     def program(self, place: str, text: str) -> None:
@@ -83,7 +87,8 @@ def checkout(root: Path, tmp_path: Path) -> Checkout:
         assert found is not None or name == "timeout", name
         if found is not None:
             (tmp_path / "bin" / name).symlink_to(found)
-    for name in ("deploy/stack.sh", "deploy/docker/make-secrets.sh", ".env.example"):
+    needed = ("deploy/stack.sh", "deploy/docker/make-secrets.sh", ".env.example", "docker-compose.yml")
+    for name in needed:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     made.program("bin/docker", DOCKER)
@@ -205,10 +210,10 @@ def test_a_process_that_was_given_the_number_of_a_killed_stack_is_no_stack(
 
 
 def test_down_ends_whichever_runs_and_both(checkout: Checkout) -> None:
-    assert checkout.run("down") == (0, "nothing was running\n")
     assert checkout.run("down", ENGINE="1") == (0, "nothing was running\n")
     (checkout.folder / "notes").unlink()
-    assert checkout.run("down", DOWN_SAYS="stopped: stack-synthetic") == (0, "stopped: stack-synthetic\n")
+    ended = "stopped: stack-synthetic"
+    assert checkout.run("down", ENGINE="1", DOWN_SAYS=ended) == (0, f"{ended}\n")
     assert checkout.noted() == ["quantbus down"]
     (checkout.folder / "notes").unlink()
     containers = "stopped: the containers; what they kept stays in volumes\n"
@@ -219,9 +224,47 @@ def test_down_ends_whichever_runs_and_both(checkout: Checkout) -> None:
     assert both == (0, containers + "stopped: stack-synthetic\n")
 
 
+@pytest.mark.parametrize("words", [["down"], ["logs"], ["up"]])
+def test_what_cannot_be_told_of_containers_is_not_taken_for_none(
+    checkout: Checkout, words: list[str]
+) -> None:
+    """As where a name is missing in .env that the Compose file insists on."""
+    broken = '*"ps --quiet"*) echo "required variable STACK_MONEY is missing a value" >&2; exit 15 ;;'
+    checkout.program("bin/docker", DOCKER.replace('*"ps --quiet"*)', f'{broken}\n*"ps --never"*)'))
+    code, said = checkout.run(*words, ENGINE="1", STACK="local" if words == ["up"] else "")
+    assert code == 1, said
+    assert "required variable STACK_MONEY is missing a value" in said
+    assert "nothing was running" not in said
+    assert checkout.noted() == []
+
+
+def test_an_engine_that_could_not_be_asked_is_told_of_by_down(checkout: Checkout) -> None:
+    code, said = checkout.run("down")
+    assert code == 0
+    assert said == "containers were not looked for: no Docker engine answers this user\nnothing was running\n"
+    (checkout.folder / "bin/docker").unlink()
+    assert checkout.run("down") == (0, "nothing was running\n")
+
+
+@pytest.mark.parametrize(
+    "written", ['"{}"', "'{}'", "{} # of this machine", "~/kept secrets", "./kept secrets"]
+)
+def test_the_folder_of_secrets_is_understood_as_compose_understands_it(
+    checkout: Checkout, written: str
+) -> None:
+    own = checkout.folder / "kept secrets"
+    (checkout.folder / ".env").write_text(f"STACK_SECRETS={written.format(own)}\n")
+    code, said = checkout.run("up", ENGINE="1")
+    assert code == 0, said
+    assert (own / "mongod.key").stat().st_size
+    assert {path.name for path in checkout.folder.iterdir() if path.is_dir()} <= {
+        *("bin", "deploy", ".venv", "kept secrets", ".quantbus")
+    }
+
+
 def test_down_needs_no_environment_of_python(checkout: Checkout) -> None:
     shutil.rmtree(checkout.folder / ".venv")
-    assert checkout.run("down") == (0, "nothing was running\n")
+    assert checkout.run("down", ENGINE="1") == (0, "nothing was running\n")
     assert checkout.run("down", ENGINE="1", CONTAINERS="1")[0] == 0
 
 
