@@ -1,14 +1,17 @@
 """A bus has one schema version; older ones are brought up step by step, newer ones are left alone."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quantbus_contracts.collections import COLLECTIONS
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
 from quantbus_contracts.errors import BusError, ConfigError
+from quantbus_contracts.mongo import layout
 from quantbus_contracts.mongo.client import Connection, connect, connect_async
 from quantbus_contracts.mongo.layout import initialise, record_version, recorded_version
+from quantbus_contracts.mongo.layout_facts import layout_faults
 from quantbus_contracts.mongo.migrations import MIGRATIONS, Migration, migrate, pending_migrations
 from quantbus_contracts.mongo.schema_guard import BASE_VERSION, SCHEMA_VERSION
 from quantbus_contracts.mongo.steps import Row, Steps, find
@@ -74,6 +77,37 @@ def test_a_new_bus_has_the_newest_version_and_needs_nothing(versioned: Connectio
     assert versions(versioned) == [SCHEMA_VERSION]
     assert pending_migrations(versioned) == []
     assert not migrate(versioned).steps
+
+
+def test_a_first_initialisation_that_was_cut_short_leaves_a_new_bus_and_no_older_one(
+    versioned: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_versions(versioned)
+    for name in versioned.names.all().values():
+        versioned.client.drop_database(name)
+    made = iter(range(3))
+
+    def cut_short(connection: Connection, spec: CollectionSpec) -> int:
+        if next(made, None) is None:
+            raise BusError("cut short")
+        return create(connection, spec)
+
+    create = layout._create
+    with monkeypatch.context() as patched:
+        patched.setattr(layout, "_create", cut_short)
+        with pytest.raises(BusError, match="cut short"):
+            initialise(versioned)
+    initialise(versioned)
+    assert (versions(versioned), pending_migrations(versioned)) == ([SCHEMA_VERSION], [])
+
+
+def test_several_initialisations_and_migrations_at_once_do_no_harm(versioned: Connection) -> None:
+    for name in versioned.names.all().values():
+        versioned.client.drop_database(name)
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(work, versioned) for work in (initialise, migrate, initialise, migrate)]
+    assert [one.exception() for one in done] == [None] * 4
+    assert (layout_faults(versioned), versions(versioned)) == ([], [SCHEMA_VERSION])
 
 
 def test_an_older_bus_is_told_of_and_brought_up_once(older: Connection) -> None:

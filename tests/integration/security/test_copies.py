@@ -3,20 +3,24 @@
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from bson import Code, Decimal128, Int64, ObjectId, Timestamp
 
 from quantbus_contracts import SignalBus
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.mongo.backing_up import back_up
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.layout import record_version, recorded_version
+from quantbus_contracts.mongo.layout_facts import layout_faults
 from quantbus_contracts.mongo.migrations import migrate
 from quantbus_contracts.mongo.restoring import restore
 from quantbus_contracts.mongo.retention import retention
 from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
 from quantbus_contracts.testing import make_signal
+from tests.fixtures.bus_load import check_audit
 from tests.integration.security.conftest import Guarded
 
 pytestmark = pytest.mark.integration
@@ -41,10 +45,31 @@ def test_the_operator_copies_the_bus_and_the_administrator_restores_it(
     assert SignalBus(operator, publisher="operator").publish([make_signal(strategy_id="copied")]).ok
     manifest = back_up(operator, tmp_path / "backup")
     assert manifest.documents > 0
-    record_version(elsewhere, RESTORING, "killed")
+    record_version(elsewhere, RESTORING, f"killed, into {', '.join(elsewhere.names.all().values())}")
     restore(elsewhere, tmp_path / "backup", again=True)
     assert recorded_version(elsewhere) == SCHEMA_VERSION
     assert back_up(elsewhere, tmp_path / "again", window_seconds=600).documents == manifest.documents
+
+
+def test_a_bus_is_restored_into_another_server_as_it_was(
+    connection: Connection, elsewhere: Connection, tmp_path: Path
+) -> None:
+    bus = SignalBus(connection, publisher="tester")
+    for score in (0.25, -0.5):
+        assert bus.publish([make_signal(score=score, stop_price=0.1 + 0.2)]).ok
+    odd = {"_id": Int64(2**53), "moment": datetime(1969, 12, 31, 23, 59, 59, 999000), "id": ObjectId()}
+    odd |= {
+        "numbers": [-0.0, float("nan"), float("-inf"), Decimal128("0.10"), Timestamp(1, 2)],
+        "code": Code("x"),
+    }
+    beats = connection.client[connection.names.of("heartbeats")]["heartbeats"]
+    beats.insert_one(odd, bypass_document_validation=True)
+    assert connection.client.address != elsewhere.client.address
+    manifest = back_up(connection, tmp_path / "backup")
+    restore(elsewhere, tmp_path / "backup", unchecked=True)
+    assert back_up(elsewhere, tmp_path / "again").collections == manifest.collections, "hash by hash"
+    check_audit(elsewhere)
+    assert layout_faults(elsewhere) == []
 
 
 def test_nobody_else_copies_the_bus_or_restores_one(guarded: Guarded, tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Makes collections, unique indexes and validators from the one table; may be run any number of times."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pymongo.errors import CollectionInvalid, DuplicateKeyError
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
 
-from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
+from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, spec_of
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.layout_facts import validator_fault
 from quantbus_contracts.mongo.schema_guard import (
     BASE_VERSION,
     SCHEMA_VERSION,
@@ -21,6 +23,7 @@ from quantbus_contracts.mongo.steps import Row
 __all__ = [
     "LayoutReport",
     "initialise",
+    "lay_out",
     "missing_parts",
     "record_version",
     "recorded_version",
@@ -28,6 +31,7 @@ __all__ = [
 ]
 
 _DAY_SECONDS = 86_400
+_NAMESPACE_EXISTS = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +59,38 @@ def initialise(connection: Connection) -> LayoutReport:
         If the bus is newer than this code, or is being restored.
     """
     check_version(recorded_version(connection))
+    return lay_out(connection)
+
+
+def lay_out(connection: Connection) -> LayoutReport:
+    """Do what `initialise` does, whichever version is recorded: for a restore, which has said that nobody else may."""
     created = indexes = validators = 0
     with translated_errors():
         layouts = {spec.name: _existing(connection, spec) for spec in COLLECTIONS}
+        if _is_new(connection, layouts):  # written first: whoever is killed in the middle leaves no older bus
+            created += _create(connection, spec_of(VERSIONS_COLLECTION))
+            record_version(connection, SCHEMA_VERSION, "laid out anew")
         for spec in COLLECTIONS:
             existing = layouts[spec.name]
             if existing is None:
                 created += _create(connection, spec)
                 validators += 1
-            elif existing.get("validator") != spec.validator:
-                database = connection.client[connection.names.of(spec.name)]
-                database.command("collMod", spec.name, validator=spec.validator, validationLevel="strict")
+            elif validator_fault(existing, spec.validator):
+                connection.client[connection.names.of(spec.name)].command(
+                    "collMod", spec.name, **_watched_by(spec)
+                )
                 validators += 1
             indexes += _make_indexes(connection, spec)
-        if all(existing is None for existing in layouts.values()):
-            record_version(connection, SCHEMA_VERSION, "laid out anew")
     return LayoutReport(created, indexes, validators)
+
+
+def _is_new(connection: Connection, layouts: Mapping[str, Row | None]) -> bool:
+    bare = all(existing is None for name, existing in layouts.items() if name != VERSIONS_COLLECTION)
+    return bare and connection.collection(VERSIONS_COLLECTION).find_one({}, {"_id": 1}) is None
+
+
+def _watched_by(spec: CollectionSpec) -> Row:
+    return {"validator": spec.validator, "validationLevel": "strict", "validationAction": "error"}
 
 
 def recorded_version(connection: Connection) -> int:
@@ -103,7 +123,7 @@ def missing_parts(connection: Connection) -> list[str]:
             if existing is None:
                 missing.append(f"{spec.name}: collection")
                 continue
-            if existing.get("validator") != spec.validator:
+            if validator_fault(existing, spec.validator):
                 missing.append(f"{spec.name}: validator")
             names = _index_names(connection, spec)
             missing += [
@@ -123,8 +143,12 @@ def _existing(connection: Connection, spec: CollectionSpec) -> Row | None:
 def _create(connection: Connection, spec: CollectionSpec) -> int:
     database = connection.client[connection.names.of(spec.name)]
     try:
-        database.create_collection(spec.name, validator=spec.validator, validationLevel="strict")
+        database.create_collection(spec.name, **_watched_by(spec))
     except CollectionInvalid:  # another initialisation was faster
+        return 0
+    except OperationFailure as error:  # it was, between the driver's look and the server's
+        if error.code != _NAMESPACE_EXISTS:
+            raise
         return 0
     return 1
 

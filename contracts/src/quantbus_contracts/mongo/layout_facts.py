@@ -27,14 +27,24 @@ def layout_faults(connection: Connection) -> list[str]:
 def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None) -> list[str]:
     if options is None:
         return [f"{spec.name}: collection is not there"]
+    if "viewOn" in options or "timeseries" in options:
+        return [f"{spec.name}: collection is a view or a time series, which take no unique key"]
     fault = validator_fault(options, spec.validator)
     faults = [f"{spec.name}: validator {fault}"] if fault else []
+    if options.get("capped"):
+        faults.append(f"{spec.name}: collection is capped, and forgets its oldest rows")
     collection = connection.client[connection.names.of(spec.name)][spec.name]
     stands = {str(index["name"]): index for index in collection.list_indexes()}
     for index in spec.indexes:
         fault = index_fault(stands.get(index.name), index)
         if fault:
             faults.append(f"{spec.name}: index {index.name} {fault}")
+    ours = {"_id_", *(index.name for index in spec.indexes)}
+    faults += [
+        f"{spec.name}: index {name} is not in the table, and refuses rows that it calls the same"
+        for name, index in stands.items()
+        if name not in ours and index.get("unique")
+    ]
     return faults
 
 
@@ -57,7 +67,7 @@ def index_fault(found: Mapping[str, object] | None, wanted: Index) -> str | None
         return "is not there"
     key = found["key"]
     fields = tuple(key.items()) if isinstance(key, Mapping) else ()
-    if tuple((str(name), int(direction)) for name, direction in fields) != wanted.fields:
+    if fields != wanted.fields:  # a direction may also be a word, as of a hashed or a text index
         return "is over other fields"
     if bool(found.get("unique")) != wanted.unique:
         return "is not unique" if wanted.unique else "is unique and should not be"
@@ -66,4 +76,8 @@ def index_fault(found: Mapping[str, object] | None, wanted: Index) -> str | None
         return "removes rows after another time" if lasting else "removes rows and should not"
     if found.get("partialFilterExpression") or found.get("sparse"):
         return "leaves rows out"
+    if found.get("collation"):
+        return "compares text as people do"
+    if found.get("hidden"):
+        return "is hidden from every question"
     return None

@@ -1,0 +1,170 @@
+"""A restore owns what it writes: no other restore, no older layout and no wrong name of a database mixes with it."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from quantbus_contracts import SignalBus
+from quantbus_contracts.collections import COLLECTIONS
+from quantbus_contracts.errors import BusError, ConfigError
+from quantbus_contracts.mongo.backing_up import back_up
+from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.mongo.layout import initialise, missing_parts, recorded_version
+from quantbus_contracts.mongo.layout_facts import layout_faults
+from quantbus_contracts.mongo.restoring import restore
+from quantbus_contracts.mongo.retention import retention_faults
+from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
+from quantbus_contracts.testing import make_signal
+from tests.fixtures.bus_load import check_audit
+from tests.fixtures.copying_victim import settings_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.proof]
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+class CutShort(Exception):
+    """The process that restores has ended here."""
+
+
+def cut_short(name: str, documents: int) -> None:
+    if name == "crypto_signals":
+        raise CutShort
+
+
+@pytest.fixture
+def backup(connection: Connection, tmp_path: Path) -> Path:
+    bus = SignalBus(connection, publisher="tester")
+    assert bus.publish([make_signal(ts=NOON + timedelta(hours=n)) for n in range(5)]).ok
+    back_up(connection, tmp_path / "backup")
+    return tmp_path / "backup"
+
+
+@pytest.fixture
+def empty(connection: Connection) -> Iterator[Connection]:
+    assert connection.settings.mongo_uri is not None
+    settings = settings_of(connection.settings.mongo_uri.get_secret_value(), uuid.uuid4().hex[:10])
+    with closing(connect(settings, app="test", timeout_seconds=60)) as made:
+        yield made
+        for name in made.names.all().values():
+            made.client.drop_database(name)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    homes = (
+        (spec.name, connection.client[connection.names.of(spec.name)][spec.name]) for spec in COLLECTIONS
+    )
+    return {name: home.count_documents({}) for name, home in homes}
+
+
+def test_again_never_throws_away_what_stands_in_databases_of_another_name(
+    connection: Connection, empty: Connection, backup: Path
+) -> None:
+    with pytest.raises(CutShort):
+        restore(empty, backup, told=cut_short)
+    held = counts(connection)
+    # the same trading database, so the same mark; whoever forgot one of three variables works on live signals
+    mixed = empty.settings.model_copy(update={"signals_db": connection.settings.signals_db})
+    with (
+        closing(connect(mixed, app="test", timeout_seconds=60)) as elsewhere,
+        pytest.raises(ConfigError, match="set QUANTBUS_MARKET_DB"),
+    ):
+        restore(elsewhere, backup, again=True)
+    assert counts(connection) == held
+    restore(empty, backup, again=True)
+    check_audit(empty)
+
+
+def test_a_restore_that_another_one_replaced_ends_and_leaves_the_bus_to_it(
+    empty: Connection, backup: Path
+) -> None:
+    second = 0
+
+    def replaced(name: str, documents: int) -> None:
+        nonlocal second
+        if name == "crypto_signals":
+            with pytest.raises(CutShort):
+                restore(empty, backup, again=True, told=cut_short)
+            second += 1
+
+    with pytest.raises(BusError, match="another restore into this bus began meanwhile"):
+        restore(empty, backup, told=replaced)
+    assert second == 1
+    assert recorded_version(empty) == RESTORING, "neither of them has written everything"
+    restore(empty, backup, again=True)
+    check_audit(empty)
+
+
+def test_of_two_restores_that_begin_at_once_one_is_refused(
+    empty: Connection, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quantbus_contracts.mongo import restoring
+
+    look, others = restoring._check_empty, iter([True])
+
+    def late(connection: Connection) -> None:
+        look(connection)
+        if next(others, False):
+            with pytest.raises(CutShort):
+                restore(empty, backup, told=cut_short)
+
+    monkeypatch.setattr(restoring, "_check_empty", late)
+    with pytest.raises(ConfigError, match="has just begun"):
+        restore(empty, backup)
+    assert recorded_version(empty) == RESTORING
+
+
+def test_a_restore_that_ends_just_before_its_last_step_is_no_bus_yet(
+    empty: Connection, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from quantbus_contracts.mongo import restoring
+
+    def killed(connection: Connection, rows: object) -> None:
+        raise CutShort
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "_replace_versions", killed)
+        with pytest.raises(CutShort):
+            restore(empty, backup)
+    assert recorded_version(empty) == RESTORING
+    restore(empty, backup, again=True)
+    assert recorded_version(empty) == SCHEMA_VERSION
+
+
+def test_an_empty_bus_of_an_older_release_is_brought_up_before_it_is_restored_into(
+    empty: Connection, backup: Path
+) -> None:
+    initialise(empty)
+    trading = empty.client[empty.names.of("schema_version")]["schema_version"]
+    trading.delete_many({})
+    rejected = empty.client[empty.names.of("crypto_signals_rejected")]["crypto_signals_rejected"]
+    rejected.drop_index("rejected_at_-1")
+    rejected.create_index([("rejected_at", -1)], name="rejected_at_-1")
+    restore(empty, backup)
+    assert recorded_version(empty) == SCHEMA_VERSION
+    assert retention_faults(empty) == [], "the version says that this was done"
+
+
+def test_a_bus_without_a_unique_key_by_that_name_is_not_restored_into(
+    empty: Connection, backup: Path
+) -> None:
+    initialise(empty)
+    signals = empty.client[empty.names.of("crypto_signals")]["crypto_signals"]
+    name = next(name for name, index in signals.index_information().items() if index.get("unique"))
+    fields = signals.index_information()[name]["key"]
+    signals.drop_index(name)
+    signals.create_index(fields, name=name)
+    with pytest.raises(ConfigError, match="is not unique"):
+        restore(empty, backup)
+    assert recorded_version(empty) == SCHEMA_VERSION
+
+
+def test_what_is_restored_is_laid_out_as_the_table_says(empty: Connection, backup: Path) -> None:
+    initialise(empty)
+    home = empty.client[empty.names.of("crypto_signals")]
+    home.command("collMod", "crypto_signals", validationAction="warn")
+    restore(empty, backup)
+    assert (layout_faults(empty), missing_parts(empty)) == ([], [])
