@@ -58,7 +58,7 @@ REACH = {
     "monitor": Reach("bus messages-false published", "monitor_password bot_password alert_token messengers"),
     "gateway": Reach("bus published", "gateway_password"),
     "quantbus": Reach(secrets="operator_password"),
-    "replay": Reach(secrets="executor_password", volumes="replay"),
+    "replay": Reach(secrets="operator_password", volumes="replay"),
     "prometheus": Reach("bus published", volumes="prometheus"),
     "alertmanager": Reach("bus messages-false published", "alert_token smtp_password", "alertmanager"),
     "grafana": Reach("published", "grafana_password grafana_key", "grafana"),
@@ -99,6 +99,17 @@ def test_what_lasts_is_in_volumes_of_the_file_and_files_of_the_host_are_only_rea
             if mount["type"] == "bind":
                 assert mount["read_only"] is True, name
                 assert Path(mount["source"]).is_relative_to(root / "deploy"), name
+
+
+def test_bars_of_paper_and_of_a_market_can_have_databases_of_their_own(
+    root: Path, services: dict[str, Service]
+) -> None:
+    live = resolved(root, *PROFILES, STACK_DATABASES="live")["services"]
+    for name in OURS:
+        for kind in ("market", "signals", "trading"):
+            variable = f"QUANTBUS_{kind.upper()}_DB"
+            assert services[name]["environment"][variable] == f"quantbus_{kind}", name
+            assert live[name]["environment"][variable] == f"live_{kind}", name
 
 
 def test_health_is_asked_where_the_service_says_that_it_is_ready(services: dict[str, Service]) -> None:
