@@ -15,11 +15,13 @@ from pydantic import SecretStr
 
 from quantbus_contracts.embedded import start_server, stop_server
 from quantbus_contracts.mongo.candle_reader import CandleReader
+from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.instruments import InstrumentStore
 from quantbus_contracts.mongo.layout import initialise
 from quantbus_contracts.runtime.settings import MongoSettings
+from quantbus_contracts.testing import make_candle
 from quantbus_contracts.timeframe import Timeframe
 from tests.integration.ingestion.running import Running, await_true, ingest, start, start_paper
 
@@ -78,6 +80,22 @@ def test_a_backfill_seals_the_days_that_are_over(
     first, last = before - timedelta(days=2), before - timedelta(days=1)
     over = {f"{first:%Y%m%d}"} | ({f"{last:%Y%m%d}"} if before.hour else set())
     assert over <= {block["day"] for block in blocks} <= over | {f"{last:%Y%m%d}"}
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.proof
+def test_made_up_bars_are_not_put_beside_those_of_a_market(
+    mongo_settings: MongoSettings, connection: Connection, running: list[Running], tmp_path: Path
+) -> None:
+    paper, url = start_paper(mongo_settings, tmp_path)
+    running.append(paper)
+    opened = MINUTE.floor(connection.server_now()) - timedelta(days=7)
+    CandleWriter(connection).write([make_candle(open_time=opened, source="binance")])
+    for words in (("backfill", "--since", "3h"), ("live",)):
+        done = ingest(mongo_settings, tmp_path, *words, "--symbols", "BTC/USDT", "--venue-url", url)
+        assert done.returncode == 2, done.stderr
+        assert "never share a database" in " ".join(done.stderr.split())
+    assert last_bar(connection) == opened
 
 
 @pytest.mark.timeout(240)

@@ -24,6 +24,7 @@ from quantbus_contracts.runtime.metrics import new_registry, serve_metrics
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Heartbeat
 from quantbus_contracts.timeframe import Timeframe
+from quantbus_services.ingestion.apart import refuse_to_mix
 from quantbus_services.ingestion.backfill import Backfiller, Filled
 from quantbus_services.ingestion.live.bus_patience import PatientBars
 from quantbus_services.ingestion.live.companions import beside_live
@@ -230,6 +231,7 @@ async def _opened(
         await connection.server_now()
         catalogue = await patient.instruments()
         series = requested_series(wanted.symbols, wanted.timeframes, catalogue, source.venue)
+        await refuse_to_mix(series, AsyncCandleReader(connection), source.source)
         await AsyncInstrumentStore(connection).write(catalogue)
         yield _Parts(connection, series, hasty, patient, source.markets, source.gate, bus)
     finally:
