@@ -98,6 +98,7 @@ def config(
     from quantbus_executor.configs.files import api_server, shipped_config, told, write_config
     from quantbus_executor.configs.reading import read_config
     from quantbus_executor.configs.tailored import Tailoring, tailored_config
+    from quantbus_executor.settings import BLOCK
 
     wanted = Tailoring(
         database=db or Path("live.sqlite" if live else "dryrun.sqlite"),
@@ -121,6 +122,9 @@ def config(
     write_config(made, out)
     if as_json:
         typer.echo(told({"config": str(out), "database": made["db_url"], "api_port": api_port}))
+        return
+    name, orders = made[BLOCK].get("consumer_id"), "real orders" if live else "a dry run"
+    typer.echo(f"wrote {out}: {orders} as {name}, trades in {made['db_url'].removeprefix('sqlite:///')}")
 
 
 @app.command()

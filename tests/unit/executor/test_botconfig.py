@@ -175,6 +175,16 @@ def test_the_command_prints_the_config_where_no_file_is_named() -> None:
     assert json.loads(done.stdout)["exchange"]["pair_whitelist"] == ["SOL/USDT", "XRP/USDT"]
 
 
+@pytest.mark.parametrize(("live", "said"), [((), "a dry run"), (("--live",), "real orders")])
+def test_the_command_says_what_it_wrote_and_whether_its_orders_are_real(
+    live: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "bot.json"
+    options = ("--consumer-id", "bot-1", "--db", str(tmp_path / "trades.sqlite"), "--out", str(out))
+    done = CliRunner().invoke(app, ["config", *live, *options])
+    assert done.stdout.strip() == f"wrote {out}: {said} as bot-1, trades in {tmp_path / 'trades.sqlite'}"
+
+
 @pytest.mark.parametrize("text", [None, "{", "[]"])
 def test_a_base_that_is_no_config_is_refused(tmp_path: Path, text: str | None) -> None:
     file = tmp_path / "base.json"

@@ -33,8 +33,14 @@ def resolve_uri(settings: MongoSettings) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(
             f"no bus: expected QUANTBUS_MONGO_URI, or an embedded server's address in {path}; "
-            "set the one or start the other with `quantbus bus up`"
+            f"set the one or start the other with `quantbus bus up`{_stacks_of(path.parent)}"
         ) from None
+
+
+def _stacks_of(home: Path) -> str:
+    """Return where the stacks that run on this machine keep the address of theirs, for a person to choose."""
+    found = sorted(file.parent for file in home.absolute().glob("stack-*/bus.json"))
+    return f", or ask a stack of this machine: QUANTBUS_HOME={' or '.join(map(str, found))}" if found else ""
 
 
 def credentials(settings: MongoSettings) -> dict[str, str]:
