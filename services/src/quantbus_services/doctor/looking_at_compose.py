@@ -29,6 +29,8 @@ _USERDIR = "/opt/user_data"
 """Where the executor's image has the strategy."""
 _WITH_FILES = "/usr/local/bin/with-files"
 """What gives the bot its account from files: whoever asks for the bot has to know of it as well."""
+_SETTLED = ("api",)
+"""A bot's API listens on the networks of its container; where that is published is another finding."""
 Engine = Callable[[Sequence[str]], Answer]
 """``docker compose`` with arguments, for its JSON."""
 
@@ -97,7 +99,7 @@ def _inside(engine: Engine, running: set[str], venue: str, *, offline: bool) -> 
     for name in bots:
         check = ("quantbus", "executor", "check", "--config", _BOTS[name], "--userdir", _USERDIR, "--json")
         asked = ("exec", "-T", name, _WITH_FILES, *check)
-        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(asked)))
+        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(asked), settled=_SETTLED))
     if not bots:
         found.append(skipped("bot-config", CONFIG, "no bot runs"))
     return found

@@ -1,5 +1,7 @@
 """Judges the exchange and the bot's config by what the commands that know them said; pure."""
 
+from collections.abc import Collection
+
 from quantbus_services.doctor.asking import Answer
 from quantbus_services.doctor.findings import Finding, fail, ok, unknown, warn
 from quantbus_services.doctor.on_bus import CLOCK_SECONDS
@@ -50,13 +52,17 @@ def key_finding(answer: Answer) -> Finding:
     return ok("venue-key", KEY, f"the key for {venue} can only read")
 
 
-def config_finding(name: str, answer: Answer) -> Finding:
-    """Judge what ``quantbus executor check --json`` said of one bot."""
+def config_finding(name: str, answer: Answer, *, settled: Collection[str] = ()) -> Finding:
+    """Judge what ``quantbus executor check --json`` said of one bot; warnings of ``settled`` are seen to elsewhere."""
     if not isinstance(answer.told, dict) or "fit" not in answer.told:
         advice = f"run `quantbus executor check --config {name}` where the bot runs"
         judge = fail if answer.code == 2 and "not installed" not in answer.words else unknown
         return judge("bot-config", CONFIG, f"{name}: {answer.words}", advice)
-    rows = [row for row in answer.told["findings"] if row["severity"] in ("error", "warning")]
+    rows = [
+        row
+        for row in answer.told["findings"]
+        if row["severity"] == "error" or (row["severity"] == "warning" and row["check"] not in settled)
+    ]
     told = "; ".join(f"{row['check']}: {row['message']}" for row in rows[:_SHOWN])
     told += f"; and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     advice = f"`quantbus executor check --config {name}` says more"

@@ -64,6 +64,15 @@ def test_a_config_is_as_good_as_the_executor_finds_it(fit: bool, rows: list[Any]
     assert "layout" not in found.found
 
 
+@pytest.mark.parametrize(("severity", "status"), [("warning", "ok"), ("error", "fail")])
+def test_a_warning_that_another_check_sees_to_is_left_to_it_and_an_error_is_not(
+    severity: str, status: str
+) -> None:
+    rows = [{"check": "api", "severity": severity, "message": "listens on 0.0.0.0"}]
+    told = Answer(0, {"fit": severity == "warning", "findings": rows}, "")
+    assert config_finding("bot.json", told, settled=("api",)).status == status
+
+
 def test_a_config_that_cannot_be_read_fails_and_a_missing_executor_is_unknown() -> None:
     assert config_finding("bot.json", Answer(2, None, "expected a config")).status == "fail"
     absent = Answer(2, None, "needs the Python module 'quantbus_executor', which is not installed")
