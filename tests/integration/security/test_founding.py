@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ def member_key() -> SecretStr:
 
 def direct(member: str, **who: Any) -> "MongoClient[dict[str, Any]]":
     return MongoClient(member, directConnection=True, **who)
+
+
+def await_states(client: "MongoClient[dict[str, Any]]", wanted: list[str]) -> None:
+    deadline = time.monotonic() + 90
+    states: list[str] = []
+    while states != wanted:
+        assert time.monotonic() < deadline, states
+        time.sleep(0.2)
+        states = sorted(member["stateStr"] for member in client.admin.command("replSetGetStatus")["members"])
 
 
 class Members:
@@ -114,8 +124,51 @@ def test_a_set_of_other_members_is_left_alone(members: Members) -> None:
     assert members.run()[0] == 0
     members.start()
     key, password = read_secret(members.key_file), read_secret(members.password_file)
+    others = [f"localhost:{members.names[0].partition(':')[2]}", members.names[1]]
+    with pytest.raises(ConfigError, match="found one of"):
+        found(others, key, password)
+
+
+@pytest.mark.timeout(180)
+def test_a_set_that_has_data_takes_new_servers_in(members: Members) -> None:
+    """Named before the one that stands, so that each newcomer is the first to be asked to make a set."""
+    members.start()
+    assert members.run()[0] == 0
+    password = read_secret(members.password_file).get_secret_value()
+    who = {"username": ADMIN_USER, "password": password}
+    with direct(members.names[0], **who) as client:
+        client.admin.command("createRole", "kept", privileges=[], roles=[])
+    members.start()
+    members.start()
+    members.names.reverse()
+    code, told = members.run("--json")
+    assert code == 0, told
+    report = json.loads(told)
+    assert (report["initiated"], report["administrator_made"]) == (False, False)
+    assert sorted(report["added"]) == sorted(members.names[:2])
+    with MongoClient(members.names, replicaSet="quantbus", **who) as client:
+        await_states(client, ["PRIMARY", "SECONDARY", "SECONDARY"])
+    for name in members.names:
+        with direct(name, readPreference="secondaryPreferred", **who) as client:
+            assert client.admin.command("rolesInfo", "kept")["roles"], name
+    code, told = members.run("--json")
+    assert code == 0, told
+    assert json.loads(told)["added"] == []
+
+
+def test_a_server_that_is_not_there_or_has_a_set_of_its_own_is_not_taken_in(members: Members) -> None:
+    members.start()
+    assert members.run()[0] == 0
+    key, password = read_secret(members.key_file), read_secret(members.password_file)
+    with pytest.raises(BusUnavailable, match=r"127\.0\.0\.1:1"):
+        found([members.names[0], "127.0.0.1:1"], key, password, timeout_seconds=2)
+    other = members.start()
+    found([other], key, password)
     with pytest.raises(ConfigError, match="found one of"):
         found(members.names, key, password)
+    password_text = password.get_secret_value()
+    with direct(members.names[0], username=ADMIN_USER, password=password_text) as client:
+        assert len(client.admin.command("replSetGetConfig")["config"]["members"]) == 1
 
 
 def test_another_key_and_a_server_that_is_not_there_are_told_apart(members: Members) -> None:

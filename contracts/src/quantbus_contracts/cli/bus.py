@@ -78,8 +78,8 @@ def found(
 ) -> None:
     """Make servers that run with a key file one replica set, and its administrator; may be run any number of times.
 
-    The administrator gets the password of the file, also where it had another. Then `quantbus bus init --with-auth`
-    makes collections, roles and users.
+    A set of some of them takes the others in. The administrator gets the password of the file, also where it had
+    another. Then `quantbus bus init --with-auth` makes collections, roles and users.
 
     \b
     Example:
@@ -99,6 +99,8 @@ def found(
         return
     how = "made" if report.initiated else "stood already"
     console.print(f"replica set of {', '.join(report.members)}: {how}; primary is {report.primary}")
+    if report.added:
+        console.print(f"taken in: {', '.join(report.added)}; each votes once it has copied the data")
     console.print(
         f"administrator {founding.ADMIN_USER}: {'made' if report.administrator_made else 'stood already'}"
     )

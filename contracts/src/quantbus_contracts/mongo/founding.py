@@ -35,6 +35,7 @@ class Founding:
     primary: str
     initiated: bool
     administrator_made: bool
+    added: tuple[str, ...] = ()
 
 
 def key_credentials(key: SecretStr) -> dict[str, Any]:
@@ -60,24 +61,29 @@ def found(
 ) -> Founding:
     """Make ``members`` (``host:port``) one replica set with an administrator; leave what stands as it is.
 
+    A set of some of them takes the others in, as long as those are in no set yet. They copy its data and vote once
+    they have it.
+
     Raises
     ------
     ConfigError
-        If the servers do not take the key, or stand already as a set of other members.
+        If the servers do not take the key, or stand already as a set with members that are not named.
     BusUnavailable
         If there is no primary within ``timeout_seconds``; the message names what each member said last.
     """
     deadline = time.monotonic() + timeout_seconds
     said: dict[str, str] = dict.fromkeys(members, "nothing yet")
     initiated = False
+    added: list[str] = []
     while True:
         for member in members:
             try:
                 with _client(member, key) as client:
                     initiated = _initiate(client, members) or initiated
                     if client.admin.command("hello").get("isWritablePrimary"):
+                        _take_in(client, members, key, added)
                         made = ensure_administrator(client, password)
-                        return Founding(tuple(members), member, initiated, made)
+                        return Founding(tuple(members), member, initiated, made, tuple(added))
                     said[member] = "is not primary"
             except OperationFailure as error:
                 if error.code == 18:
@@ -108,13 +114,45 @@ def _initiate(client: "MongoClient[Row]", members: Sequence[str]) -> bool:
                 return False
             raise
         return True
-    standing = [str(member["host"]) for member in config["members"]]
-    if set(standing) != set(members):
+    standing = _hosts(config)
+    if not set(standing) <= set(members):
         raise ConfigError(
-            f"expected a replica set of {', '.join(members)}, found one of {', '.join(standing)}; "
-            "add or remove members with rs.add and rs.remove, one at a time"
+            f"expected a replica set of {', '.join(members)} or of some of them, found one of {', '.join(standing)}; "
+            "name all of these, or remove with rs.remove what is to leave it"
         )
     return False
+
+
+def _take_in(client: "MongoClient[Row]", members: Sequence[str], key: SecretStr, added: list[str]) -> None:
+    """Add to the set what is not in it yet, one at a time; note each in ``added``. ``client`` asks the primary."""
+    for newcomer in members:
+        config = client.admin.command("replSetGetConfig")["config"]
+        if newcomer in _hosts(config):
+            continue
+        _require_in_no_set(newcomer, key)
+        number = max(int(member["_id"]) for member in config["members"]) + 1
+        config["members"].append({"_id": number, "host": newcomer})
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config)
+        added.append(newcomer)
+
+
+def _require_in_no_set(member: str, key: SecretStr) -> None:
+    """Ask a newcomer itself: a set would take in whatever bears the name, and even nobody."""
+    try:
+        with _client(member, key) as client:
+            config = client.admin.command("replSetGetConfig")["config"]
+    except OperationFailure as error:
+        if error.code != _NOT_YET_INITIALIZED:
+            raise
+        return
+    raise ConfigError(
+        f"expected {member} to be in no replica set yet, found one of {', '.join(_hosts(config))}; empty its data first"
+    )
+
+
+def _hosts(config: Row) -> list[str]:
+    return [str(member["host"]) for member in config["members"]]
 
 
 def _client(member: str, key: SecretStr) -> "MongoClient[Row]":
