@@ -55,6 +55,7 @@ class TestControls:
         table = quantbus("controls", "list").out
         assert table.index("flatten") < table.index("halt") < table.index("block")
         assert "[red]markup[/red] stays text" in table
+        assert "it is lifted" in table, "lifted alone would read as though it were"
 
     @pytest.mark.parametrize(
         "arguments",

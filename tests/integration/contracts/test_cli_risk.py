@@ -42,6 +42,7 @@ def test_clearing_ends_one_row_and_the_list_can_still_show_it(quantbus: Run) -> 
         assert (
             quantbus("risk", "set", "demo", "--pair", pair, "--level", "crit", "--reason", "news").code == 0
         )
+    assert "it is cleared" in quantbus("risk", "list").out, "cleared alone would read as though it were"
     assert quantbus("risk", "clear", "demo").code == 0
     again = quantbus("risk", "clear", "demo", "--json")
     assert (again.code, again.json) == (1, {"cleared": False})

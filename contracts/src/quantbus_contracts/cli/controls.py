@@ -185,7 +185,7 @@ def _until(control: Control) -> str:
 def _table(controls: list[Control]) -> Table:
     table = Table("scope", "what", "source", "until", "by", "reason", box=None)
     for control in controls:
-        until = _until(control).removeprefix("until ").removeprefix("it is ")
+        until = _until(control).removeprefix("until ")
         if control.lifted_by:
             until += f" (lifted by {control.lifted_by})"
         table.add_row(

@@ -167,7 +167,7 @@ def _until(state: RiskState) -> str:
 def _table(states: list[RiskState]) -> Table:
     table = Table("strategy", "pair", "level", "effect", "until", "by", "evidence", "reason", box=None)
     for state in states:
-        until = _until(state).removeprefix("until ").removeprefix("it is ")
+        until = _until(state).removeprefix("until ")
         if state.cleared_by:
             until += f" (cleared by {state.cleared_by})"
         table.add_row(

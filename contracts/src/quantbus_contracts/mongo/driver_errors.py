@@ -59,7 +59,8 @@ def _refusal(error: OperationFailure) -> BusError | ConfigError:
     if error.code in (13, 18):  # before labels: a read that logs in first is marked as worth trying again
         return ConfigError(
             f"the bus refused this user ({error.details and error.details.get('codeName')}); "
-            "check the user, its password and its role; roles older than this code are brought up to date by "
+            "check the user, its password and its role (QUANTBUS_MONGO_USER and QUANTBUS_MONGO_PASSWORD_FILE say who "
+            "asks; without them nobody does); roles older than this code are brought up to date by "
             "`quantbus bus init --with-auth`"
         )
     if error.code in _PASSING_CODES or any(error.has_error_label(label) for label in _PASSING_LABELS):
