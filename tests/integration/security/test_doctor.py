@@ -1,5 +1,6 @@
 """`quantbus doctor` against a real mongod, with access control and without, and against what was broken on purpose."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from quantbus_contracts.clock import SystemClock
+from quantbus_contracts.collections import spec_of
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.founding import ADMIN_USER
 from quantbus_contracts.mongo.layout import initialise
@@ -91,6 +93,19 @@ def test_a_role_with_one_right_more_or_less_is_told_by_both_sides(guarded: Guard
     assert found_by(guarded.admin.settings)["roles"].status == "ok"
 
 
+def test_a_user_that_may_publish_and_should_not_is_told_though_it_can_remove_nothing(
+    guarded: Guarded,
+) -> None:
+    admin, signals = guarded.admin.client.admin, guarded.admin.names.of("crypto_signals")
+    more = [{"resource": {"db": signals, "collection": "crypto_signals"}, "actions": ["insert"]}]
+    admin.command({"grantPrivilegesToRole": "quantbus_executor", "privileges": more})
+    try:
+        mine = found_by(guarded.settings("executor"))["user"]
+        assert (mine.status, mine.found) == ("fail", "quantbus_executor may also: crypto_signals: insert")
+    finally:
+        apply_roles(guarded.admin)
+
+
 def test_a_user_that_was_given_another_role_besides_is_told(guarded: Guarded) -> None:
     admin = guarded.admin.client.admin
     more = [{"role": "readWriteAnyDatabase", "db": "admin"}]
@@ -149,6 +164,44 @@ def test_what_is_missing_or_is_something_else_by_the_same_name_is_told(connectio
         executions.drop_index(unique)
         initialise(connection)
     assert statuses(found_by(connection.settings))["indexes"] == "ok"
+
+
+def test_what_refuses_or_forgets_rows_beside_the_table_is_told_and_hides_nothing_else(
+    connection: Connection, quantbus: Run
+) -> None:
+    database = connection.client[connection.names.of("fills")]
+    fills, validator = database["fills"], spec_of("balances").validator
+    database.drop_collection("balances")
+    database.create_collection("balances", capped=True, size=4_096, validator=validator)
+    database.drop_collection("positions")
+    database.create_collection("positions", viewOn="fills", pipeline=[])
+    fills.create_index([("consumer_id", 1)], name="one_each", unique=True)
+    try:
+        found = found_by(connection.settings)
+        assert "balances: collection forgets its oldest rows" in found["collections"].found
+        assert "positions: collection is a view" in found["collections"].found
+        assert "fills: index one_each is not in the table" in found["indexes"].found
+        assert found["retention"].status == "fail"
+        status = quantbus("bus", "status")
+        assert (status.code, "fills: index one_each" in status.out) == (1, True), status.err
+    finally:
+        fills.drop_index("one_each")
+        for name in ("balances", "positions"):
+            database.drop_collection(name)
+        initialise(connection)
+    assert quantbus("bus", "init").code == quantbus("bus", "status").code == 0
+
+
+def test_a_server_without_our_databases_has_a_disk_and_asks_for_no_migration(
+    connection: Connection, quantbus: Run
+) -> None:
+    mark = uuid.uuid4().hex[:10]
+    names = {f"{kind}_db": f"{kind}_{mark}" for kind in ("market", "signals", "trading")}
+    found = found_by(connection.settings.model_copy(update=names))
+    assert "0.0 GB" not in found["bus-disk"].found
+    assert found["collections"].status == "fail"
+    status = quantbus("bus", "status", **{f"QUANTBUS_{name}".upper(): value for name, value in names.items()})
+    assert (status.code, "quantbus bus init" in status.out, "migrate" in status.out) == (1, True, False)
 
 
 def test_an_index_that_removes_what_is_to_stay_is_told(connection: Connection) -> None:

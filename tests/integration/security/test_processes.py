@@ -264,6 +264,11 @@ def test_the_operator_sets_and_lifts_a_control(guarded: Guarded) -> None:
     assert quantbus(guarded, "operator", "bus", "status").returncode == 0
 
 
+def test_who_may_not_see_whether_the_bus_is_prepared_is_not_told_that_it_is(guarded: Guarded) -> None:
+    shown = quantbus(guarded, "executor", "bus", "status")
+    assert (shown.returncode, "whether it is prepared is not known" in shown.stdout) == (1, True)
+
+
 def test_migrations_make_what_is_missing_and_read_nothing(guarded: Guarded) -> None:
     guarded.admin.client["quantbus_market"].drop_collection("crypto_market_12h")
     connection = guarded.connection("migrate")

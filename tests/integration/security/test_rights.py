@@ -4,6 +4,7 @@ import pytest
 
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.rights import rights_for
+from quantbus_contracts.mongo.roles import ROLES, Role
 from tests.integration.security.conftest import Guarded
 
 pytestmark = pytest.mark.integration
@@ -12,6 +13,12 @@ pytestmark = pytest.mark.integration
 def test_the_user_of_a_role_has_what_it_needs_and_not_more(guarded: Guarded) -> None:
     rights = rights_for(guarded.connection("executor"), "executor")
     assert (rights.user, rights.lacking, rights.excessive) == ("quantbus_executor", (), False)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_user_of_ours_has_a_right_that_its_role_does_not_need(guarded: Guarded, role: Role) -> None:
+    rights = rights_for(guarded.connection(role), role)
+    assert (rights.lacking, rights.beyond, rights.excessive) == ((), (), False)
 
 
 def test_the_user_of_another_role_lacks_some_of_it(guarded: Guarded) -> None:

@@ -167,7 +167,14 @@ def test_what_is_no_fault_or_not_to_be_known_is_not_complained_about(changes: di
     assert found(replace(FACTS, **changes)) == set()
 
 
-@pytest.mark.parametrize("rights", [Rights("", (), excessive=False), Rights("root", (), excessive=True)])
+@pytest.mark.parametrize(
+    "rights",
+    [
+        Rights("", (), excessive=False),
+        Rights("root", (), excessive=True),
+        Rights("quantbus_executor", (), excessive=False, beyond=("crypto_signals: insert",)),
+    ],
+)
 def test_with_real_money_nobody_may_do_everything_on_the_bus(rights: Rights) -> None:
     assert ("rights", WARNING) in found(replace(FACTS, rights=rights), base="live")
     assert ("rights", WARNING) not in found(FACTS, base="live")

@@ -118,7 +118,7 @@ def init(
 ) -> None:
     """Make collections, unique indexes and validators; may be run any number of times.
 
-    Exit 1 where `quantbus bus migrate` is needed as well.
+    Exit 1 where `quantbus bus migrate` is needed as well, or where something else stands by a name of ours.
 
     Passwords go into files under QUANTBUS_HOME/secrets that only you can read, unless QUANTBUS_INGEST_PASSWORD_FILE
     and its like name files that hold them; they are never printed.
@@ -131,6 +131,7 @@ def init(
     from quantbus_contracts.cli.access import administrator, print_access, set_up_access
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import initialise
+    from quantbus_contracts.mongo.layout_facts import lasting_faults
     from quantbus_contracts.mongo.migrations import pending_migrations
 
     if rotate and not with_auth:
@@ -141,29 +142,39 @@ def init(
     report = initialise(connection)
     access = set_up_access(connection, rotate=rotate) if with_auth else None
     pending = [step.purpose for step in pending_migrations(connection)]
+    wrong = lasting_faults(connection)
     connection.close()
     console = Console()
     if as_json:
-        told = {**asdict(report), "pending_migrations": pending}
+        told = {**asdict(report), "wrong": wrong, "pending_migrations": pending}
         console.print_json(data=told | (access.as_dict() if access else {}))
-        raise typer.Exit(1 if pending else 0)
+        raise typer.Exit(1 if pending or wrong else 0)
     if report.changed:
         console.print(
             f"bus is ready: {report.collections_created} collections made, {report.indexes_created} indexes made, "
             f"{report.validators_set} validators set"
         )
-    else:
+    elif not wrong:
         console.print("bus is ready: everything was there already")
+    _print_wrong(wrong, console)
     if access:
         print_access(access, console)
     if pending:
         console.print("an older release laid this bus out: make a backup, then run `quantbus bus migrate`")
+    if pending or wrong:
         raise typer.Exit(1)
+
+
+def _print_wrong(wrong: list[str], console: Console) -> None:
+    for part in wrong:
+        console.print(f"  something else by that name: {part}", soft_wrap=True)
+    if wrong:
+        console.print("`quantbus doctor --only bus` says what to do", soft_wrap=True)
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Show whether the bus answers and is prepared; exit 1 when it is not.
+    """Show whether the bus answers and is prepared; exit 1 when it is not, or when this user may not see it.
 
     \b
     Example:
@@ -173,6 +184,7 @@ def status(as_json: Json = False) -> None:
     from quantbus_contracts.mongo.address import resolve_uri
     from quantbus_contracts.mongo.client import connect
     from quantbus_contracts.mongo.layout import missing_parts
+    from quantbus_contracts.mongo.layout_facts import lasting_faults
     from quantbus_contracts.mongo.migrations import pending_migrations
     from quantbus_contracts.runtime.redaction import redact
 
@@ -181,6 +193,7 @@ def status(as_json: Json = False) -> None:
         "up": False,
         "uri": None,
         "missing": [],
+        "wrong": [],
         "pending_migrations": [],
         "reason": None,
     }
@@ -190,28 +203,37 @@ def status(as_json: Json = False) -> None:
         state["server_time"] = connection.server_now().isoformat()
         state["server_version"] = str(connection.client.server_info()["version"])
         state["up"] = True
+        state["wrong"] = lasting_faults(connection)
         state["missing"] = missing_parts(connection)
         state["pending_migrations"] = [step.purpose for step in pending_migrations(connection)]
         connection.close()
     except (BusError, ConfigError) as error:
         state["reason"] = redact(str(error))
-    console = Console()
     if as_json:
-        console.print_json(data=state)
-    elif not state["up"]:
-        console.print(f"bus is [bold red]down[/]: {state['reason']}")
+        Console().print_json(data=state)
     else:
-        console.print(f"bus is [bold green]up[/]: {state['uri']} (MongoDB {state['server_version']})")
-        for part in state["missing"]:
-            console.print(f"  missing: {part}")
-        for purpose in state["pending_migrations"]:
-            console.print(f"  not migrated yet: {purpose}")
-        if state["pending_migrations"]:
-            console.print("make a backup, then run `quantbus bus migrate`")
-        elif state["missing"]:
-            console.print("run `quantbus bus init`")
-    ready = state["up"] and not state["missing"] and not state["pending_migrations"]
+        _print_status(state, Console())
+    wanting = ("missing", "wrong", "pending_migrations", "reason")
+    ready = state["up"] and not any(state[what] for what in wanting)
     raise typer.Exit(0 if ready else 1)
+
+
+def _print_status(state: dict[str, Any], console: Console) -> None:
+    if not state["up"]:
+        console.print(f"bus is [bold red]down[/]: {state['reason']}")
+        return
+    console.print(f"bus is [bold green]up[/]: {state['uri']} (MongoDB {state['server_version']})")
+    for part in state["missing"]:
+        console.print(f"  missing: {part}", soft_wrap=True)
+    _print_wrong(state["wrong"], console)
+    if state["reason"]:
+        console.print(f"  whether it is prepared is not known: {state['reason']}", soft_wrap=True)
+    for purpose in state["pending_migrations"]:
+        console.print(f"  not migrated yet: {purpose}")
+    if state["pending_migrations"]:
+        console.print("make a backup, then run `quantbus bus migrate`")
+    elif state["missing"]:
+        console.print("run `quantbus bus init`")
 
 
 @app.command()

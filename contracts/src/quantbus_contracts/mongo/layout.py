@@ -23,6 +23,7 @@ from quantbus_contracts.mongo.steps import Row
 __all__ = [
     "LayoutReport",
     "initialise",
+    "is_new",
     "lay_out",
     "missing_parts",
     "record_version",
@@ -82,6 +83,12 @@ def lay_out(connection: Connection) -> LayoutReport:
                 validators += 1
             indexes += _make_indexes(connection, spec)
     return LayoutReport(created, indexes, validators)
+
+
+def is_new(connection: Connection) -> bool:
+    """Tell whether nothing of ours stands in the databases, not even a version."""
+    with translated_errors():
+        return _is_new(connection, {spec.name: _existing(connection, spec) for spec in COLLECTIONS})
 
 
 def _is_new(connection: Connection, layouts: Mapping[str, Row | None]) -> bool:

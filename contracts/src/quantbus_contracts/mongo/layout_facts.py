@@ -7,9 +7,10 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.steps import Row
 
-__all__ = ["index_fault", "layout_faults", "validator_fault"]
+__all__ = ["forgets_by_itself", "index_fault", "lasting_faults", "layout_faults", "validator_fault"]
 
 _DAY_SECONDS = 86_400
+_NOT_THERE = "is not there"
 
 
 def layout_faults(connection: Connection) -> list[str]:
@@ -24,15 +25,24 @@ def layout_faults(connection: Connection) -> list[str]:
     return faults
 
 
+def lasting_faults(connection: Connection) -> list[str]:
+    """Return those faults that no initialisation mends: what stands by a name of ours and is something else."""
+    return [
+        line
+        for line in layout_faults(connection)
+        if not line.endswith(_NOT_THERE) and not line.partition(": ")[2].startswith("validator ")
+    ]
+
+
 def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None) -> list[str]:
     if options is None:
-        return [f"{spec.name}: collection is not there"]
+        return [f"{spec.name}: collection {_NOT_THERE}"]
     if "viewOn" in options or "timeseries" in options:
         return [f"{spec.name}: collection is a view or a time series, which take no unique key"]
     fault = validator_fault(options, spec.validator)
     faults = [f"{spec.name}: validator {fault}"] if fault else []
-    if options.get("capped"):
-        faults.append(f"{spec.name}: collection is capped, and forgets its oldest rows")
+    if forgets_by_itself(options):
+        faults.append(f"{spec.name}: collection forgets its oldest rows by itself")
     collection = connection.client[connection.names.of(spec.name)][spec.name]
     stands = {str(index["name"]): index for index in collection.list_indexes()}
     for index in spec.indexes:
@@ -48,10 +58,15 @@ def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None
     return faults
 
 
+def forgets_by_itself(options: Mapping[str, object]) -> bool:
+    """Tell whether a collection removes documents without an index that says so."""
+    return bool(options.get("capped")) or options.get("expireAfterSeconds") is not None
+
+
 def validator_fault(options: Mapping[str, object], wanted: Row) -> str | None:
     """Say what is wrong with a collection's validator; None: it refuses what it should."""
     if not options.get("validator"):
-        return "is not there"
+        return _NOT_THERE
     if options["validator"] != wanted:
         return "is another"
     if options.get("validationAction", "error") == "warn":
@@ -64,7 +79,7 @@ def validator_fault(options: Mapping[str, object], wanted: Row) -> str | None:
 def index_fault(found: Mapping[str, object] | None, wanted: Index) -> str | None:
     """Say what is wrong with the index of that name; None: nothing."""
     if found is None:
-        return "is not there"
+        return _NOT_THERE
     key = found["key"]
     fields = tuple(key.items()) if isinstance(key, Mapping) else ()
     if fields != wanted.fields:  # a direction may also be a word, as of a hashed or a text index

@@ -13,6 +13,7 @@ from quantbus_contracts.mongo.driver_errors import translated_errors
 from quantbus_contracts.mongo.layout import (
     LayoutReport,
     initialise,
+    is_new,
     missing_parts,
     record_version,
     recorded_version,
@@ -61,7 +62,7 @@ MIGRATIONS: tuple[Migration, ...] = (
 def pending_migrations(
     connection: Connection, migrations: Sequence[Migration] = MIGRATIONS
 ) -> list[Migration]:
-    """Return the steps that this bus still needs.
+    """Return the steps that this bus still needs; one that nobody has laid out needs none.
 
     Raises
     ------
@@ -70,7 +71,8 @@ def pending_migrations(
     """
     version = recorded_version(connection)
     check_version(version)
-    return [step for step in migrations if step.version > version]
+    steps = [step for step in migrations if step.version > version]
+    return [] if steps and is_new(connection) else steps
 
 
 def migrate(

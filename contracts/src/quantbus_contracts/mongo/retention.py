@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Database
 from quantbus_contracts.collections.retention import MAY_GO
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.driver_errors import translated_errors
+from quantbus_contracts.mongo.layout_facts import forgets_by_itself
 from quantbus_contracts.mongo.steps import Row
 
 __all__ = ["Kept", "retention", "retention_faults"]
 
 _DAY_SECONDS = 86_400
+_NOT_OF_A_VIEW = 166
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ def retention(connection: Connection) -> list[Kept]:
 def retention_faults(connection: Connection) -> list[str]:
     """Return ``collection: how the server differs from the table``; asks for no document."""
     with translated_errors():
-        faults = ((spec, _fault(spec, _removals(_collection(connection, spec)))) for spec in COLLECTIONS)
+        collections = ((spec, _collection(connection, spec)) for spec in COLLECTIONS)
+        faults = ((spec, _fault(spec, one, _removals(one))) for spec, one in collections)
         return [f"{spec.name}: {fault}" for spec, fault in faults if fault]
 
 
@@ -50,11 +54,16 @@ def _collection(connection: Connection, spec: CollectionSpec) -> Collection[Row]
 
 def _removals(collection: Collection[Row]) -> dict[str, tuple[float, str]]:
     """Return the days and the field of each index that removes documents."""
-    return {
-        str(index["name"]): (float(index["expireAfterSeconds"]) / _DAY_SECONDS, next(iter(index["key"])))
-        for index in collection.list_indexes()
-        if "expireAfterSeconds" in index
-    }
+    try:
+        return {
+            str(index["name"]): (float(index["expireAfterSeconds"]) / _DAY_SECONDS, next(iter(index["key"])))
+            for index in collection.list_indexes()
+            if "expireAfterSeconds" in index
+        }
+    except OperationFailure as error:
+        if error.code == _NOT_OF_A_VIEW:
+            return {}
+        raise
 
 
 def _kept(connection: Connection, spec: CollectionSpec) -> Kept:
@@ -68,20 +77,32 @@ def _kept(connection: Connection, spec: CollectionSpec) -> Kept:
         kept_days=days,
         counted_from=counted_from,
         reason=MAY_GO.get(spec.name),
-        fault=_fault(spec, found),
+        fault=_fault(spec, collection, found),
     )
 
 
-def _fault(spec: CollectionSpec, found: dict[str, tuple[float, str]]) -> str | None:
-    wanted = {index.name: index.kept_days for index in spec.indexes if index.kept_days is not None}
-    for name, (days, _) in found.items():
+def _fault(
+    spec: CollectionSpec, collection: Collection[Row], found: dict[str, tuple[float, str]]
+) -> str | None:
+    if forgets_by_itself(collection.options()):
+        return "the collection itself forgets its oldest documents: move them to one that bus init makes"
+    wanted = {
+        index.name: (index.kept_days, index.fields[0][0])
+        for index in spec.indexes
+        if index.kept_days is not None
+    }
+    for name, (days, field) in found.items():
+        told = f"the index {name} removes documents {days:g} days after {field}"
         if name not in wanted:
-            return f"the index {name} removes documents after {days:g} days, and all of them are to stay: drop it"
-        if days != wanted[name]:
-            return (
-                f"the index {name} removes documents after {days:g} days, {wanted[name]} are agreed: mend it"
-            )
+            return f"{told}, and all of them are to stay: drop it"
+        if (days, field) != wanted[name]:
+            agreed, since = wanted[name]
+            return f"{told}, {agreed} after {since} are agreed: drop it, then run `quantbus bus init`"
     missing = sorted(wanted.keys() - found.keys())
     if missing:
-        return f"nothing is removed, {wanted[missing[0]]} days are agreed: run `quantbus bus migrate`"
+        days, _ = wanted[missing[0]]
+        return (
+            f"nothing is removed, {days} days are agreed: run `quantbus bus init` and `quantbus bus migrate`; if that "
+            f"is not enough, drop the index {missing[0]} before"
+        )
     return None

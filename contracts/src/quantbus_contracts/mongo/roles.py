@@ -177,6 +177,8 @@ def access_control_enforced(connection: Connection) -> bool:
                 return True  # it has just refused us something
             raise
     security = options.get("security", {})
+    if security.get("transitionToAuth"):  # it takes passwords, and lets everyone in without one
+        return False
     return (
         security.get("authorization") == "enabled" or "keyFile" in security or "clusterAuthMode" in security
     )

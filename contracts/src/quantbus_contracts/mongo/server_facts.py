@@ -37,7 +37,7 @@ _AWARE: CodecOptions[Row] = CodecOptions(tz_aware=True, tzinfo=UTC)
 _UNAUTHORIZED = 13
 _NO_REPLICATION = 76
 _NOT_YET_INITIALIZED = 94
-_ANY_COLLECTION = "heartbeats"  # whose database is asked for its disk; all three lie on the same one
+_NO_DEFAULT = "1"  # what holds where a server names none: as it does with an arbiter among three
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ class UserFacts:
     role: Role | None
     lacking: tuple[str, ...] = ()
     excessive: bool = False
+    beyond: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def _user(connection: Connection) -> UserFacts:
     if role is None:
         return UserFacts(name, None)
     rights: Rights = rights_for(connection, role)
-    return UserFacts(name, role, rights.lacking, rights.excessive)
+    return UserFacts(name, role, rights.lacking, rights.excessive, rights.beyond)
 
 
 def _start(connection: Connection) -> StartFacts:
@@ -196,7 +197,7 @@ def _set(connection: Connection) -> SetFacts | None:
         name=str(status["set"]),
         members=members_of(status),
         majority_is_journaled=bool(config.get("writeConcernMajorityJournalDefault", True)),
-        default_write=str(concern.get("w", "majority")),
+        default_write=str(concern.get("w", _NO_DEFAULT)),
     )
 
 
@@ -238,7 +239,8 @@ def _held(privileges: list[Row]) -> set[tuple[str, str, str]]:
 
 
 def _disk(connection: Connection) -> DiskFacts:
-    stats: Mapping[str, object] = connection.client[connection.names.of(_ANY_COLLECTION)].command("dbStats")
+    # of the one database that every server has; ours lie on the same disk, once there are any
+    stats: Mapping[str, object] = connection.client.admin.command("dbStats")
     size, used = float(str(stats["fsTotalSize"])), float(str(stats["fsUsedSize"]))
     return DiskFacts(size, size - used)
 

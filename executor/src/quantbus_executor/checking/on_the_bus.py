@@ -46,6 +46,12 @@ def _server(plan: BotPlan, settings: ExecutorSettings, facts: BusFacts) -> Itera
             f"{who} may do everything there, also publish signals and remove the ledger: turn access control on and "
             "let the bot connect as quantbus_executor (docs/security.md)",
         )
+    elif plan.is_live and facts.rights.beyond:
+        yield warning(
+            "rights",
+            f"user {facts.rights.user} may also do what no bot has to ({shown(list(facts.rights.beyond))}): run "
+            "`quantbus bus init --with-auth`, which takes from a role what is not its own",
+        )
     if facts.missing:
         yield error(
             "layout", f"the bus lacks {shown(list(facts.missing))}: run `quantbus bus init` before the bot"

@@ -46,8 +46,11 @@ CHECKS: Mapping[str, Check] = {
         "bus",
         "steps of `quantbus bus migrate` that are pending; a newer schema; a restore that is not finished",
     ),
-    "collections": Check("bus", "collections that are not there"),
-    "indexes": Check("bus", "indexes that are not there, or are something else by the same name"),
+    "collections": Check("bus", "collections that are not there, or forget rows by themselves"),
+    "indexes": Check(
+        "bus",
+        "indexes that are not there, or are something else by the same name; a unique one too many",
+    ),
     "validators": Check("bus", "validators that are not there, are others, or only warn"),
     "retention": Check("bus", "an index that removes what is to stay, or none that removes what may go"),
     "clock": Check("bus", "a clock here that differs from the server's"),

@@ -186,6 +186,8 @@ def _named_user(expected: str, user: UserFacts) -> Finding:
         return fail("user", expected, f"{user.name} may not: {_few(user.lacking)}", init)
     if user.excessive:
         return fail("user", expected, f"{user.name} may also remove data or give out rights", init)
+    if user.beyond:
+        return fail("user", expected, f"{user.name} may also: {_few(user.beyond)}", init)
     return ok("user", expected, user.name)
 
 
@@ -223,13 +225,18 @@ def _layout(facts: ServerFacts) -> Iterable[Finding]:
             yield unknown(check, expected, facts.layout.reason, _AS_WHOM)
             continue
         wrong = [line for line in facts.layout if line.partition(": ")[2].startswith(word)]
-        absent = all(line.endswith("is not there") for line in wrong) or check != "indexes"
+        absent = all(line.endswith("is not there") for line in wrong) or check == "validators"
         advice = (
             "run `quantbus bus init`"
             if absent
-            else ("drop the index that differs (as administrator, in mongosh), then run `quantbus bus init`")
+            else "drop what differs (as administrator, in mongosh; a collection after a backup), then run "
+            "`quantbus bus init`"
         )
-        yield fail(check, expected, _few(wrong), advice) if wrong else ok(check, expected, "all there")
+        yield (
+            fail(check, expected, _few(wrong), advice)
+            if wrong
+            else ok(check, expected, "all as they should be")
+        )
 
 
 def _retention(faults: tuple[str, ...]) -> Finding:

@@ -60,6 +60,12 @@ def test_a_server_without_fault_is_told_to_be_so_in_every_check() -> None:
         ({"user": UserFacts("root", None)}, "user", "warn", "root"),
         ({"user": UserFacts("quantbus_ingest", "ingest", ("a: find",))}, "user", "fail", "a: find"),
         ({"user": UserFacts("quantbus_ingest", "ingest", (), True)}, "user", "fail", "remove"),
+        (
+            {"user": UserFacts("quantbus_ingest", "ingest", beyond=("controls: insert",))},
+            "user",
+            "fail",
+            "controls: insert",
+        ),
         ({"user": UserFacts("quantbus_ingest", "ingest")}, "user", "ok", "quantbus_ingest"),
         ({"roles": ("quantbus_monitor: no such role",)}, "roles", "fail", "quantbus_monitor"),
         (
