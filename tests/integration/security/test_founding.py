@@ -135,7 +135,7 @@ def test_a_set_that_has_data_takes_new_servers_in(members: Members) -> None:
     members.start()
     assert members.run()[0] == 0
     password = read_secret(members.password_file).get_secret_value()
-    who = {"username": ADMIN_USER, "password": password}
+    who: dict[str, Any] = {"username": ADMIN_USER, "password": password}
     with direct(members.names[0], **who) as client:
         client.admin.command("createRole", "kept", privileges=[], roles=[])
     members.start()

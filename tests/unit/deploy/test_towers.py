@@ -89,13 +89,13 @@ def test_what_the_page_says_about_mail_in_containers_names_secrets_that_are_ther
 
 
 def test_the_monitor_has_messengers_only_where_the_environment_says_so(root: Path) -> None:
-    def named(**environment: str) -> str:
-        monitor = resolved(root, "monitoring", **environment)["services"]["monitor"]
+    def named(messengers: str) -> str:
+        monitor = resolved(root, "monitoring", STACK_MESSENGERS=messengers)["services"]["monitor"]
         assert "messengers" in {secret["source"] for secret in monitor["secrets"]}
         return str(monitor["environment"]["QUANTBUS_MONITOR_ALERT_URLS_FILE"])
 
-    assert named() == ""
-    assert named(STACK_MESSENGERS="/run/secrets/messengers") == "/run/secrets/messengers"
+    assert named("") == ""
+    assert named("/run/secrets/messengers") == "/run/secrets/messengers"
 
 
 def test_a_name_without_a_file_is_no_messenger(monkeypatch: pytest.MonkeyPatch) -> None:
