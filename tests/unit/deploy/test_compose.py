@@ -347,16 +347,19 @@ def test_defaults_in_the_file_are_those_of_the_example(root: Path, example: dict
         assert example[name] == default
 
 
-@pytest.mark.parametrize("role", ["services", "research", "executor"])
+@pytest.mark.parametrize(
+    ("role", "member"),
+    [("services", "services"), ("research", "research"), ("executor", "executor"), ("replay", "executor")],
+)
 def test_each_image_is_built_from_the_lock_for_one_member_and_runs_as_nobody_special(
-    root: Path, role: str
+    root: Path, role: str, member: str
 ) -> None:
     text = (root / f"deploy/docker/{role}.Dockerfile").read_text()
     syncs = re.findall(r"uv sync .*", text)
     assert len(syncs) == 2
     for sync in syncs:
         assert "--frozen --no-dev" in sync
-        assert f"--package quantbus-{role}" in sync
+        assert f"--package quantbus-{member}" in sync
     assert "--no-editable" in syncs[1]
     number = re.search(r"useradd --uid (\d+) ", text)
     assert number is not None

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.deploy.test_compose import ONE_SHOTS, OURS, PROFILES, Service, resolved
 
-ROLES = ("services", "research", "executor")
+ROLES = ("services", "research", "executor", "replay")
 READY = {
     "paper-exchange": "http://127.0.0.1:8711/health",
     "ingestion": "http://127.0.0.1:9101/metrics",
