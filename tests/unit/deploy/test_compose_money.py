@@ -87,9 +87,11 @@ def test_it_changes_the_bot_of_the_live_profile_and_nothing_of_the_others(
     plain = resolved(root, *PROFILES, STACK_STRATEGY_ID="mine")["services"]
     assert services.keys() - plain.keys() == ADDED
     changed = {name for name in plain if services[name] != plain[name]}
-    assert changed == {"bot-config-live", "freqtrade-live", "monitor"}
-    consumer = {"QUANTBUS_MONITOR_FREQTRADE_CONSUMER": "bot-1"}
-    assert services["monitor"]["environment"] == plain["monitor"]["environment"] | consumer
+    assert changed == {"bot-config-live", "freqtrade-live", "monitor", "account"}
+    told = {"QUANTBUS_MONITOR_FREQTRADE_CONSUMER": "bot-1", "QUANTBUS_MONITOR_FREQTRADE_ACCOUNT": "live"}
+    assert services["monitor"]["environment"] == plain["monitor"]["environment"] | told
+    named = {"QUANTBUS_ACCOUNT_NAME": told["QUANTBUS_MONITOR_FREQTRADE_ACCOUNT"]}
+    assert services["account"]["environment"] == plain["account"]["environment"] | named
 
 
 def test_the_paper_profile_stays_what_it_is(root: Path) -> None:
