@@ -53,8 +53,23 @@ folder_of_secrets() { # as Compose itself understands .env
     echo "$told" | sed -n 's|^ *file: \(.*\)/mongod\.key$|\1|p'
 }
 
+refuse_leftovers() { # Compose leaves what runs of a profile that .env names no longer
+    wanted=$(docker compose config --services) || exit
+    running=$(project ps --services --status running) || exit
+    left=
+    for name in $running; do
+        echo "$wanted" | grep -qx "$name" || left="$left $name"
+    done
+    [ -z "$left" ] || {
+        echo "there runs what COMPOSE_PROFILES in .env does not name:$left; end it first:" >&2
+        echo "  docker compose --profile '*' rm --stop --force$left" >&2
+        exit 1
+    }
+}
+
 up_in_containers() {
     [ -e .env ] || { cp .env.example .env && echo "made .env from .env.example"; }
+    refuse_leftovers
     secrets=$(folder_of_secrets)
     sh deploy/docker/make-secrets.sh "$secrets"
     { command -v npm >/dev/null && "$make" -s web; } || echo "no charts: see make web"

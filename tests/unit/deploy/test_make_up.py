@@ -21,7 +21,8 @@ NEEDED = (
 DOCKER = """#!/bin/sh
 echo "docker $* STACK_REVISION=${STACK_REVISION:-}" >>"$NOTES"
 case "$*" in
-"compose config") shift; exec "$COMPOSE" "$@" ;;
+"compose config"*) shift; exec "$COMPOSE" "$@" ;;
+*"ps --services"*) for name in ${RUNNING:-}; do echo "$name"; done ;;
 "compose version") [ -z "${NO_COMPOSE:-}" ] ;;
 info*) [ -z "${DEAF:-}" ] || sleep 60; if [ -n "${ENGINE:-}" ]; then echo 29.0; else exit 1; fi ;;
 *"ps --quiet"*) if [ -n "${CONTAINERS:-}" ]; then echo 0123abcd; fi ;;
@@ -68,7 +69,13 @@ class Checkout:
         """What the stand-ins were asked to do, without what only looks."""
         file = self.folder / "notes"
         lines = file.read_text().splitlines() if file.exists() else []
-        looking = ("docker compose version", "docker compose config", "docker info", "ps --quiet")
+        looking = (
+            "docker compose version",
+            "docker compose config",
+            "ps --services",
+            "docker info",
+            "ps --quiet",
+        )
         return [line for line in lines if not any(word in line for word in looking)]
 
     def program(self, place: str, text: str) -> None:
@@ -181,6 +188,17 @@ def test_images_are_labelled_by_what_git_says_of_the_folder(checkout: Checkout) 
     with (checkout.folder / "deploy/docker/make-secrets.sh").open("a") as file:
         file.write("# another line\n")
     assert label() == git("rev-parse", "HEAD") + "-dirty"
+
+
+def test_what_another_profile_left_running_is_ended_first(checkout: Checkout) -> None:
+    """Compose leaves it: the bot of paper would keep its port, and its bars and trades would go on."""
+    (checkout.folder / ".env").write_text("COMPOSE_PROFILES=live,monitoring\n")
+    before = "mongo monitor freqtrade ingestion prometheus"
+    code, said = checkout.run("up", ENGINE="1", RUNNING=before)
+    assert code == 1
+    assert "docker compose --profile '*' rm --stop --force freqtrade ingestion" in said
+    assert checkout.noted() == []
+    assert checkout.run("up", ENGINE="1", RUNNING="mongo monitor freqtrade-live prometheus")[0] == 0
 
 
 def test_containers_that_do_not_come_up_are_a_failure(checkout: Checkout) -> None:

