@@ -1,5 +1,6 @@
 """A restore owns what it writes: no other restore, no older layout and no wrong name of a database mixes with it."""
 
+import gzip
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from bson import DatetimeMS, MaxKey, MinKey, Timestamp
 
 from quantbus_contracts import SignalBus
 from quantbus_contracts.collections import COLLECTIONS
-from quantbus_contracts.errors import BusError, ConfigError
+from quantbus_contracts.errors import ArtefactError, BusError, ConfigError
+from quantbus_contracts.mongo import backing_up
 from quantbus_contracts.mongo.backing_up import back_up
+from quantbus_contracts.mongo.backup_files import documents_in, read_manifest, write_manifest
 from quantbus_contracts.mongo.client import Connection, connect
 from quantbus_contracts.mongo.layout import initialise, missing_parts, recorded_version
 from quantbus_contracts.mongo.layout_facts import layout_faults
-from quantbus_contracts.mongo.restoring import restore
+from quantbus_contracts.mongo.restoring import restore, verify
 from quantbus_contracts.mongo.retention import retention_faults
 from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
 from quantbus_contracts.testing import make_signal
@@ -168,3 +172,48 @@ def test_what_is_restored_is_laid_out_as_the_table_says(empty: Connection, backu
     home.command("collMod", "crypto_signals", validationAction="warn")
     restore(empty, backup)
     assert (layout_faults(empty), missing_parts(empty)) == ([], [])
+
+
+def test_every_id_that_the_server_takes_is_copied_also_a_date_that_python_has_not(
+    connection: Connection, empty: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = connection.client[connection.names.of("crypto_signals_rejected")]["crypto_signals_rejected"]
+    late = DatetimeMS(2 * 253_402_300_800_000)
+    ids = [None, -1, 2.5, float("nan"), b"x", {"a": {"b": late}}, late, MinKey(), MaxKey(), Timestamp(5, 1)]
+    for number in ids:
+        refused.insert_one({"_id": number, "filling": "x" * 1_000}, bypass_document_validation=True)
+    refused.insert_one(
+        {"_id": "largest", "filling": b"x" * (16 * 2**20 - 60)}, bypass_document_validation=True
+    )
+    monkeypatch.setattr(backing_up, "_PAGE", 1)
+    manifest = back_up(connection, tmp_path / "odd")
+    restore(empty, tmp_path / "odd", unchecked=True)
+    assert back_up(empty, tmp_path / "again").collections == manifest.collections
+    (kept,) = (stored for stored in manifest.collections if stored.name == "crypto_signals_rejected")
+    assert kept.documents == len(ids) + 1
+
+
+def test_a_manifest_that_names_a_collection_twice_or_has_no_end_is_refused(
+    backup: Path, tmp_path: Path
+) -> None:
+    manifest, twice = read_manifest(backup), tmp_path / "twice"
+    twice.mkdir()
+    doubled = manifest.collections + manifest.collections[:1]
+    write_manifest(twice, manifest.model_copy(update={"collections": doubled}))
+    with pytest.raises(ArtefactError, match="twice"):
+        verify(twice)
+    (backup / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ArtefactError, match="not one that this release wrote"):
+        verify(backup)
+
+
+def test_a_file_that_unpacks_to_more_than_was_packed_is_read_no_further(backup: Path) -> None:
+    stored = next(one for one in read_manifest(backup).collections if one.name == "crypto_signals")
+    document = next(documents_in(backup, stored))
+    with gzip.open(backup / stored.file, "wb", 1) as packed:
+        for _ in range(200):
+            packed.write(document * 500)
+    read: list[bytes] = []
+    with pytest.raises(ArtefactError, match="not what the manifest vouches for"):
+        read.extend(documents_in(backup, stored))
+    assert len(read) <= stored.documents + 1

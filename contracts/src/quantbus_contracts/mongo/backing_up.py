@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bson.codec_options import CodecOptions
+from bson import MaxKey
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
@@ -34,7 +35,10 @@ __all__ = ["Progress", "back_up"]
 Progress = Callable[[str, int], None]
 """Told of a collection, and how many of its documents are done."""
 
-_UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+# The id of a page's last document is read, to go on after it: also one that is a date past the year 9999.
+_UNDECODED: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 _WINDOW = "minSnapshotHistoryWindowInSeconds"
 _SNAPSHOT_TOO_OLD, _SNAPSHOT_UNAVAILABLE = 239, 246
 _PAGE = 10_000
@@ -111,9 +115,18 @@ def _batches(connection: Connection, instant: Timestamp, name: str) -> Iterator[
         "singleBatch": True,
         "readConcern": {"level": "snapshot", "atClusterTime": instant},
     }
+    last: Any = None
     while found := database.command(page, codec_options=_UNDECODED)["cursor"]["firstBatch"]:
         yield [document.raw for document in found]
-        page |= {"min": {"_id": found[-1]["_id"]}, "skip": 1}
+        last = found[-1]["_id"]
+        page |= {"min": {"_id": last}, "skip": 1}
+    if "min" in page and last != MaxKey():  # the one id that lies beyond every bound
+        del page["min"], page["skip"]
+        found = database.command(page | {"filter": {"_id": MaxKey()}}, codec_options=_UNDECODED)["cursor"][
+            "firstBatch"
+        ]
+        if found:
+            yield [document.raw for document in found]
 
 
 @contextmanager

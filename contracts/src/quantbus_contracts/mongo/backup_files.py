@@ -248,10 +248,12 @@ def read_manifest(folder: Path) -> Manifest:
         content = json.loads(text)
         manifest = Manifest.model_validate(content["manifest"])
         vouched = content["sha256"]
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
+    except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
         raise ArtefactError(
             f"{_MANIFEST} of {str(folder)!r} is not one that this release wrote: {str(error)[:300]}"
         ) from error
+    if len({stored.name for stored in manifest.collections}) < len(manifest.collections):
+        raise ArtefactError(f"{_MANIFEST} of {str(folder)!r} names a collection twice")
     if vouched != manifest.sha256:
         raise ArtefactError(
             f"{_MANIFEST} of {str(folder)!r} was changed: it vouches for {vouched}, and is {manifest.sha256}"
@@ -284,12 +286,14 @@ def documents_in(folder: Path, stored: StoredCollection) -> Iterator[bytes]:
         If the file is missing, cut, or changed; the last document may have been given by then.
     """
     path = folder / stored.file
+    if path.exists() and not path.is_file():
+        raise ArtefactError(f"{path} is no file")
     count = size = 0
     try:
         with path.open("rb") as file:
             reader = _HashingReader(file)
             with gzip.GzipFile(fileobj=io.BufferedReader(reader, 2**20)) as packed:
-                while head := packed.read(4):
+                while size <= stored.document_bytes and (head := packed.read(4)):
                     document = head + packed.read(max(_length(head, path) - 4, 0))
                     if len(document) != _length(head, path) or document[-1] != 0:
                         raise ArtefactError(f"{path} ends in the middle of a document")

@@ -195,7 +195,10 @@ def _replace_versions(connection: Connection, rows: Sequence[Row | RawBSONDocume
     aside = database.get_collection(_ASIDE, write_concern=_WRITE)
     for index in spec.indexes:
         aside.create_index(list(index.fields), unique=index.unique, name=index.name)
-    aside.insert_many(rows)
+    try:
+        aside.insert_many(rows)
+    except BulkWriteError as error:
+        raise _refusal(spec.name, error) from error
     aside.rename(VERSIONS_COLLECTION, dropTarget=True)
 
 
