@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from quantbus_contracts.cli.root import build
 from quantbus_executor.cli import app
+from quantbus_services.doctor.on_compose import ONE_SHOTS as ENDING
 from tests.unit.deploy.test_compose import LIVE, ONE_SHOTS, PROFILES, Service, resolved, tool
 
 FILES = ("docker-compose.yml", "deploy/compose/money.yml")
@@ -269,3 +270,7 @@ def test_the_rehearsal_is_the_same_config_but_for_money_name_and_place(
     for name in (config, "freqtrade-live"):
         assert mounted(rehearsed[name]) == {"freqtrade-rehearsal"}
     assert not any("EXCHANGE" in key for key in rehearsed["freqtrade-live"]["environment"])
+
+
+def test_the_doctor_knows_what_ends_by_itself(services: dict[str, Service]) -> None:
+    assert {name for name, service in services.items() if service["restart"] == "no"} == ENDING

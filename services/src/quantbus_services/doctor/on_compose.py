@@ -8,7 +8,15 @@ from typing import Any
 from quantbus_services.doctor.exposure import Looked, exposure
 from quantbus_services.doctor.findings import Finding, fail, ok, skipped, unknown, warn
 
-__all__ = ["CONTAINERS", "containers_finding", "names_finding", "ports_finding", "rows_of", "secrets_finding"]
+__all__ = [
+    "CONTAINERS",
+    "ONE_SHOTS",
+    "containers_finding",
+    "names_finding",
+    "ports_finding",
+    "rows_of",
+    "secrets_finding",
+]
 
 CONTAINERS = "containers that run and are healthy, and one-shots that ended with 0"
 _PORTS = "ports published on 127.0.0.1 only"
@@ -16,6 +24,13 @@ _NAMES = "STACK_ names that .env.example explains"
 _SECRETS = "a folder of secrets for its owner alone, and no secret empty"
 _MAY_BE_EMPTY = ("account.key", "account.secret", "messengers", "smtp.password")
 """Whose profile is not used then."""
+ONE_SHOTS = frozenset(
+    (
+        *("mongo-key", "found", "init", "bot-config", "bot-config-live", "bot-signed", "bot-check-live"),
+        *("quantbus", "replay"),
+    )
+)
+"""The services that end by themselves; to any other an end is one that somebody made."""
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -49,8 +64,10 @@ def containers_finding(rows: Sequence[Mapping[str, Any]] | None, words: str) -> 
 
 def _fault(row: Mapping[str, Any]) -> str:
     state, health, code = str(row.get("State")), str(row.get("Health") or ""), row.get("ExitCode", 0)
+    if state == "exited" and code == 0:
+        return "" if row.get("Service") in ONE_SHOTS else "was stopped"
     if state == "exited":
-        return f"ended with {code}" if code != 0 else ""
+        return f"ended with {code}"
     if state != "running":
         return state
     return "" if health in ("", "healthy") else health

@@ -164,3 +164,9 @@ def test_both_spellings_of_the_engines_list_are_read() -> None:
     assert rows_of("") == []
     assert rows_of("Cannot connect to the daemon") is None
     assert rows_of("[1]") is None
+
+
+def test_a_bot_that_was_stopped_is_no_one_shot_that_ended(stack: Path) -> None:
+    write_rows(stack, MONGO, INIT, MONITOR, INIT | {"Service": "freqtrade-live"})
+    found = found_in(stack)["containers"]
+    assert (found.status, found.found) == ("fail", "freqtrade-live: was stopped")
