@@ -98,8 +98,8 @@ def _inside(engine: Engine, running: set[str], venue: str, *, offline: bool) -> 
     bots = [name for name in _BOTS if name in running]
     for name in bots:
         check = ("quantbus", "executor", "check", "--config", _BOTS[name], "--userdir", _USERDIR, "--json")
-        asked = ("exec", "-T", name, _WITH_FILES, *check)
-        found.append(config_finding(f"{name}:{_BOTS[name]}", engine(asked), settled=_SETTLED))
+        answer = engine(("exec", "-T", name, _WITH_FILES, *check))
+        found.append(config_finding(f"{name}:{_BOTS[name]}", answer, settled=_SETTLED))
     if not bots:
         found.append(skipped("bot-config", CONFIG, "no bot runs"))
     return found
