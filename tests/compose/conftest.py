@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -28,7 +29,13 @@ class Stack:
     engine: Engine
     folder: Path
 
-    def compose(self, *words: str, timeout: float = 300, check: bool = True, **settings: str) -> str:
+    def compose(
+        self,
+        *words: str,
+        timeout: float = 300,
+        check: bool = True,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """Run ``docker compose``; ``settings`` stand above those of .env."""
         environment = {**ENVIRONMENT, **settings}
         return self.engine.compose(

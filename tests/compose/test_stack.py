@@ -166,12 +166,36 @@ def test_what_was_lived_through_is_replayed(stack: Stack) -> None:
     begin, end = now - timedelta(minutes=5), now - timedelta(minutes=1)
     told = stack.compose(
         *("--profile", "replay", "run", "--rm", "-T", "replay"),
-        STACK_STRATEGY_ID="demo",
-        STACK_REPLAY_FROM=f"{begin:%Y-%m-%dT%H:%M:%SZ}",
-        STACK_REPLAY_TO=f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        settings={
+            "STACK_STRATEGY_ID": "demo",
+            "STACK_REPLAY_FROM": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
+            "STACK_REPLAY_TO": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+        },
+        timeout=900,
     )
     assert "backtest" in told
     assert "simulated" in told
+
+
+MONEY = {
+    "COMPOSE_FILE": "docker-compose.yml:deploy/compose/money.yml",
+    "COMPOSE_PROFILES": "live",
+    "STACK_MONEY": "I-have-signed-the-checklist",
+    "STACK_MONEY_CONSUMER": "bot-of-the-test",
+    "STACK_MONEY_CAPITAL": "100",
+    "STACK_MONEY_STAKE": "20",
+}
+ONCE = ("run", "--rm", "--no-deps", "-T")
+
+
+def test_nothing_starts_towards_real_orders_without_a_signature_and_a_key(stack: Stack) -> None:
+    with pytest.raises(AssertionError, match="STACK_MONEY is not I-have-signed-the-checklist"):
+        stack.compose(*ONCE, "bot-signed", settings={**MONEY, "STACK_MONEY": "yes"})
+    stack.compose(*ONCE, "bot-signed", settings=MONEY)
+    stack.compose(*ONCE, "bot-config-live", settings=MONEY)
+    with pytest.raises(AssertionError, match="bot-check-live ended with 1") as refused:
+        stack.compose(*ONCE, "bot-check-live", settings=MONEY)
+    assert "FREQTRADE__EXCHANGE__KEY" in str(refused.value)
 
 
 def test_down_leaves_nothing(stack: Stack, engine: Engine) -> None:
