@@ -55,7 +55,7 @@ folder_of_secrets() { # as Compose itself understands .env
 
 refuse_leftovers() { # Compose leaves what runs of a profile that .env names no longer
     wanted=$(docker compose config --services) || exit
-    running=$(project ps --services --status running) || exit
+    running=$(project ps --services --status running --status restarting) || exit
     left=
     for name in $running; do
         echo "$wanted" | grep -qx "$name" || left="$left $name"
