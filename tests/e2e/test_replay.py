@@ -116,6 +116,8 @@ def test_backtest_and_simulated_loop_differ_in_named_ways_only(past: Past, tmp_p
     report = replay(past, tmp_path / "out", START + 80 * MINUTE)
     assert kinds(report, "backtest") == {"intra_bar", "consequence", "price"}
     assert report["leaks"] == []
+    own = list((tmp_path / "out").glob("**/user_data/backtest_results"))
+    assert own, "Freqtrade makes its folders in ours: those of a checkout or an image are not its to write"
     runs = report["runs"]
     assert [len(run["trades"]) for run in runs.values()] == [4, 4], "one of each that the other cannot make"
     assert runs["backtest"]["trades"][0]["opened_at"] == (START + 3 * MINUTE).isoformat()

@@ -9,7 +9,7 @@ from typing import Any
 
 from quantbus_contracts.schema import Execution
 from quantbus_executor.configs.tailored import Tailoring, tailored_config
-from quantbus_executor.replay.commands import run_command
+from quantbus_executor.replay.commands import folders_of, run_command
 from quantbus_executor.replay.outcome import Outcome, ReplayedTrade
 from quantbus_executor.replay.plan import ReplayPlan
 from quantbus_executor.settings import BLOCK
@@ -62,7 +62,7 @@ def backtest(
     written.write_text(json.dumps(config, indent=4), encoding="utf-8")
     written.chmod(0o600)
     arguments = [
-        *("backtesting", "--userdir", str(userdir), "--config", str(written), "--datadir", str(data)),
+        *("backtesting", *folders_of(userdir, folder), "--config", str(written), "--datadir", str(data)),
         *("--timerange", f"{int(before.timestamp())}-{int(plan.end.timestamp())}", "--cache", "none"),
         *("--export", "trades", "--backtest-directory", str(results)),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from quantbus_contracts.errors import QuantbusError
 from quantbus_executor.settings import process_environment
 
-__all__ = ["CommandFailed", "await_that", "environment_with", "run_command", "running"]
+__all__ = ["CommandFailed", "await_that", "environment_with", "folders_of", "run_command", "running"]
 
 _TOLD = 3_000
 _STOP_SECONDS = 60.0
@@ -26,6 +26,13 @@ def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
         name: value for name, value in process_environment().items() if not name.startswith("FREQTRADE__")
     }
     return {**kept, **changes}
+
+
+def folders_of(userdir: Path, folder: Path) -> list[str]:
+    """Return the arguments by which Freqtrade takes strategies from ``userdir`` and writes below ``folder`` alone."""
+    own = folder / "user_data"
+    own.mkdir(parents=True, exist_ok=True)
+    return ["--userdir", str(own), "--strategy-path", str(userdir / "strategies")]
 
 
 def run_command(name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:

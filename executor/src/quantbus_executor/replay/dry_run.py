@@ -22,7 +22,7 @@ from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.runtime.settings import MongoSettings
 from quantbus_contracts.schema import Strategy
 from quantbus_executor.configs.tailored import Tailoring, tailored_config
-from quantbus_executor.replay.commands import CommandFailed, await_that, run_command, running
+from quantbus_executor.replay.commands import CommandFailed, await_that, folders_of, run_command, running
 from quantbus_executor.replay.outcome import Outcome, ReplayedTrade
 from quantbus_executor.replay.plan import ReplayPlan
 from quantbus_executor.replay.shifting import Shift
@@ -100,7 +100,7 @@ def dry_run(
         database = place.folder / "trades.sqlite"
         config = _write_config(plan, place, venue, database, fee, shift.strategy_id)
         log = place.folder / "freqtrade.log"
-        arguments = ["trade", "--userdir", str(place.userdir), "--config", str(config)]
+        arguments = ["trade", *folders_of(place.userdir, place.folder), "--config", str(config)]
         begin = plan.start + shift.by
         with running("freqtrade", arguments, environment, log) as bot:
             tell("the bot starts")
