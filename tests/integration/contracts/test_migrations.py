@@ -148,6 +148,21 @@ def test_a_step_that_was_cut_short_is_taken_again_and_nothing_is_skipped(version
     assert (taken, versions(versioned)) == ([3, 4], [2, 3])
 
 
+def test_a_step_that_somebody_else_took_meanwhile_is_not_taken_after_the_next_ones(
+    versioned: Connection,
+) -> None:
+    taken: list[int] = []
+
+    def overtaken(connection: Connection) -> None:
+        taken.append(3)
+        for version in (3, 4):
+            record_version(connection, version, "by another")
+
+    steps = (*MIGRATIONS, Migration(3, "three", overtaken), Migration(4, "four", lambda bus: taken.append(4)))
+    migrate(versioned, migrations=steps)
+    assert (taken, versions(versioned)) == ([3], [2, 3, 4])
+
+
 async def test_nobody_works_on_a_bus_of_a_newer_schema(
     versioned: Connection, mongo_settings: MongoSettings
 ) -> None:

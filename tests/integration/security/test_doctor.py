@@ -183,13 +183,31 @@ def test_what_refuses_or_forgets_rows_beside_the_table_is_told_and_hides_nothing
         assert "fills: index one_each is not in the table" in found["indexes"].found
         assert found["retention"].status == "fail"
         status = quantbus("bus", "status")
-        assert (status.code, "fills: index one_each" in status.out) == (1, True), status.err
+        assert (status.code, "balances: collection forgets" in status.out) == (1, True), status.err
     finally:
         fills.drop_index("one_each")
         for name in ("balances", "positions"):
             database.drop_collection(name)
         initialise(connection)
     assert quantbus("bus", "init").code == quantbus("bus", "status").code == 0
+
+
+def test_a_bus_whose_unique_key_is_none_is_not_said_to_be_ready(
+    connection: Connection, quantbus: Run
+) -> None:
+    executions = connection.client[connection.names.of("executions")]["executions"]
+    unique = next(name for name, index in executions.index_information().items() if index.get("unique"))
+    fields = executions.index_information()[unique]["key"]
+    executions.drop_index(unique)
+    executions.create_index(fields, name=unique)
+    try:
+        for command in ("init", "status"):
+            done = quantbus("bus", command)
+            told = f"something else by that name: executions: index {unique} is not unique"
+            assert (done.code, told in done.out, "bus is ready" in done.out) == (1, True, False)
+    finally:
+        executions.drop_index(unique)
+        initialise(connection)
 
 
 def test_a_server_without_our_databases_has_a_disk_and_asks_for_no_migration(

@@ -149,13 +149,13 @@ def init(
         told = {**asdict(report), "wrong": wrong, "pending_migrations": pending}
         console.print_json(data=told | (access.as_dict() if access else {}))
         raise typer.Exit(1 if pending or wrong else 0)
+    made = "everything was there already"
     if report.changed:
-        console.print(
-            f"bus is ready: {report.collections_created} collections made, {report.indexes_created} indexes made, "
+        made = (
+            f"{report.collections_created} collections made, {report.indexes_created} indexes made, "
             f"{report.validators_set} validators set"
         )
-    elif not wrong:
-        console.print("bus is ready: everything was there already")
+    console.print(f"bus is {'not ' if wrong else ''}ready: {made}")
     _print_wrong(wrong, console)
     if access:
         print_access(access, console)

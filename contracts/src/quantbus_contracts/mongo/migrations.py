@@ -95,6 +95,8 @@ def migrate(
     if before == BASE_VERSION and recorded_version(connection) == BASE_VERSION:  # not laid out just now
         record_version(connection, BASE_VERSION, "laid out before versions were recorded")
     for step in pending:
+        if recorded_version(connection) >= step.version:  # somebody else migrates as well, and was faster
+            continue
         with translated_errors():
             step.apply(connection)
         record_version(connection, step.version, step.purpose)
