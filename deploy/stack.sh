@@ -75,7 +75,12 @@ up_in_containers() {
     { command -v npm >/dev/null && "$make" -s web; } || echo "no charts: see make web"
     STACK_REVISION=${STACK_REVISION:-$(git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)}
     export STACK_REVISION
-    docker compose up --build --detach --wait "$@"
+    # What keeps ending and starting again is never unhealthy: without a bound this would wait for ever.
+    docker compose up --build --detach --wait --wait-timeout 600 "$@" || {
+        code=$?
+        echo "not all came up: \`docker compose ps --all\` says what, and \`docker compose logs\` why" >&2
+        exit "$code"
+    }
     docker compose ps --format '{{.Service}} {{.Ports}}' |
         sed -n 's/^\([^ ]*\) .*127\.0\.0\.1:\([0-9]*\)->.*/\1 \2/p' |
         while read -r name port; do printf '%16s  http://127.0.0.1:%s\n' "$name" "$port"; done
