@@ -44,7 +44,11 @@ def stack_findings(folder: Path, seconds: float, *, offline: bool) -> list[Findi
     found = [
         secrets_finding(folder / given.get("STACK_SECRETS", "secrets"), secrets),
         names_finding(given, _explained(folder / ".env.example")),
-        containers_finding(rows, answer.words or "what is no list of containers"),
+        containers_finding(
+            rows,
+            answer.words or "what is no list of containers",
+            given.get("STACK_MONGO_MEMBERS", "mongo:27017"),
+        ),
         ports_finding(rows),
     ]
     if not rows:

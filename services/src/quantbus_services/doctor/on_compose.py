@@ -16,9 +16,11 @@ __all__ = [
     "ports_finding",
     "rows_of",
     "secrets_finding",
+    "services_finding",
 ]
 
 CONTAINERS = "containers that run and are healthy, and one-shots that ended with 0"
+_SERVICES = "a container for every service of the profiles that .env names"
 _PORTS = "ports published on 127.0.0.1 only"
 _NAMES = "STACK_ names that .env.example explains"
 _SECRETS = "a folder of secrets for its owner alone, and no secret empty"
@@ -31,6 +33,7 @@ ONE_SHOTS = frozenset(
     )
 )
 """The services that end by themselves; to any other an end is one that somebody made."""
+_MEMBERS = ("mongo", "mongo-2", "mongo-3")
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -47,22 +50,27 @@ def rows_of(text: str) -> list[dict[str, Any]] | None:
     return told if all(isinstance(row, dict) for row in told) else None
 
 
-def containers_finding(rows: Sequence[Mapping[str, Any]] | None, words: str) -> Finding:
-    """Judge what ``docker compose ps --all`` said; ``words`` say why there is nothing."""
+def containers_finding(
+    rows: Sequence[Mapping[str, Any]] | None, words: str, members: str = "mongo:27017"
+) -> Finding:
+    """Judge what ``docker compose ps --all`` said; ``words`` say why there is nothing.
+
+    ``members`` are those of MongoDB that ``.env`` names: one that runs beside them copies nothing.
+    """
     if rows is None:
         return unknown(
             "containers", CONTAINERS, words, "run it where the engine is, as a user who may ask it"
         )
     if not rows:
         return fail("containers", CONTAINERS, "none", "docker compose up --build --wait")
-    wrong = [f"{row.get('Service')}: {fault}" for row in rows if (fault := _fault(row))]
+    wrong = [f"{row.get('Service')}: {fault}" for row in rows if (fault := _fault(row, members.split(",")))]
     if wrong:
         first = wrong[0].partition(":")[0]
         return fail("containers", CONTAINERS, "; ".join(wrong), f"read why: docker compose logs {first}")
     return ok("containers", CONTAINERS, f"{len(rows)} of them")
 
 
-def _fault(row: Mapping[str, Any]) -> str:
+def _fault(row: Mapping[str, Any], members: Collection[str]) -> str:
     state, health, code = str(row.get("State")), str(row.get("Health") or ""), row.get("ExitCode", 0)
     if state == "exited" and code == 0:
         return "" if row.get("Service") in ONE_SHOTS else "was stopped"
@@ -70,7 +78,20 @@ def _fault(row: Mapping[str, Any]) -> str:
         return f"ended with {code}"
     if state != "running":
         return state
+    if row.get("Service") in _MEMBERS and f"{row['Service']}:27017" not in members:
+        return "runs, and STACK_MONGO_MEMBERS does not name it"
     return "" if health in ("", "healthy") else health
+
+
+def services_finding(rows: Sequence[Mapping[str, Any]] | None, named: Collection[str]) -> Finding:
+    """Judge whether who should run was ever started; ``named`` is what ``docker compose config --services`` said."""
+    if rows is None or not named:
+        return unknown("services", _SERVICES, "the engine did not answer", "mend containers first")
+    absent = sorted(set(named) - {str(row.get("Service")) for row in rows} - ONE_SHOTS)
+    if absent:
+        advice = "docker compose up --build --wait, or take its profile out of COMPOSE_PROFILES in .env"
+        return warn("services", _SERVICES, f"none for {', '.join(absent)}", advice)
+    return ok("services", _SERVICES, "so it is")
 
 
 def ports_finding(rows: Sequence[Mapping[str, Any]] | None) -> Finding:

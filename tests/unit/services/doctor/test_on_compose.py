@@ -39,7 +39,9 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("admin.password", "x"), ("account.key", "")):
         (folder / "secrets" / name).write_text(text)
         (folder / "secrets" / name).chmod(0o444)
-    (folder / ".env.example").write_text("STACK_PAIRS=BTC/USDT\n# STACK_OTHER=1\n")
+    (folder / ".env.example").write_text(
+        "STACK_PAIRS=BTC/USDT\n# STACK_OTHER=1\nSTACK_MONGO_MEMBERS=mongo:27017\n"
+    )
     (folder / ".env").write_text("STACK_PAIRS=ETH/USDT\n")
     write_rows(folder, MONGO, INIT, MONITOR)
     (folder / "inside").write_text(json.dumps({"findings": INSIDE}))
@@ -170,3 +172,12 @@ def test_a_bot_that_was_stopped_is_no_one_shot_that_ended(stack: Path) -> None:
     write_rows(stack, MONGO, INIT, MONITOR, INIT | {"Service": "freqtrade-live"})
     found = found_in(stack)["containers"]
     assert (found.status, found.found) == ("fail", "freqtrade-live: was stopped")
+
+
+def test_a_member_that_runs_beside_the_set_is_told(stack: Path) -> None:
+    write_rows(stack, MONGO, INIT, MONITOR, MONGO | {"Service": "mongo-2"})
+    found = found_in(stack)["containers"]
+    assert (found.status, found.found) == ("fail", "mongo-2: runs, and STACK_MONGO_MEMBERS does not name it")
+    with (stack / ".env").open("a") as file:
+        file.write("STACK_MONGO_MEMBERS=mongo:27017,mongo-2:27017\n")
+    assert found_in(stack)["containers"].status == "ok"
