@@ -68,6 +68,7 @@ CHECKS: Mapping[str, Check] = {
     ),
     "stack-names": Check("compose", "a `STACK_` name in `.env` that `.env.example` does not explain"),
     "containers": Check("compose", "containers that do not run, are not healthy, or ended with an error"),
+    "services": Check("compose", "services of the profiles in `.env` that have no container"),
     "published-ports": Check("compose", "a port that is published beyond this machine"),
 }
 

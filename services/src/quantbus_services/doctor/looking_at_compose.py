@@ -13,6 +13,7 @@ from quantbus_services.doctor.on_compose import (
     ports_finding,
     rows_of,
     secrets_finding,
+    services_finding,
 )
 from quantbus_services.doctor.on_venue import CONFIG, KEY, VENUE, config_finding, key_finding, venue_finding
 from quantbus_services.doctor.settings import values_of
@@ -49,6 +50,7 @@ def stack_findings(folder: Path, seconds: float, *, offline: bool) -> list[Findi
             answer.words or "what is no list of containers",
             given.get("STACK_MONGO_MEMBERS", "mongo:27017"),
         ),
+        services_finding(rows, said([*_COMPOSE, "config", "--services"], seconds, folder).out.split()),
         ports_finding(rows),
     ]
     if not rows:

@@ -19,6 +19,7 @@ ENGINE = """#!/bin/sh
 echo "$@" >>asked
 case "$*" in
 "compose ps"*) cat rows ;;
+"compose config --services") cat services ;;
 "compose run"*" init doctor"*) cat inside ;;
 *"ingest clock"*) echo '{"venue": "binance", "offset_seconds": 0.0}' ;;
 *"account rights"*) echo '{"venue": "binance", "can_withdraw": true, "can_trade": false}'; exit 1 ;;
@@ -44,6 +45,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (folder / ".env").write_text("STACK_PAIRS=ETH/USDT\n")
     write_rows(folder, MONGO, INIT, MONITOR)
+    (folder / "services").write_text("mongo\ninit\nmonitor\nfound\n")
     (folder / "inside").write_text(json.dumps({"findings": INSIDE}))
     return folder
 
@@ -181,3 +183,11 @@ def test_a_member_that_runs_beside_the_set_is_told(stack: Path) -> None:
     with (stack / ".env").open("a") as file:
         file.write("STACK_MONGO_MEMBERS=mongo:27017,mongo-2:27017\n")
     assert found_in(stack)["containers"].status == "ok"
+
+
+def test_a_service_that_was_never_started_is_told(stack: Path) -> None:
+    write_rows(stack, MONGO, INIT)
+    found = found_in(stack)["services"]
+    assert (found.status, found.found) == ("warn", "none for monitor")
+    (stack / "services").unlink()
+    assert found_in(stack)["services"].status == "unknown"
