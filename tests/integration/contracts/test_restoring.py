@@ -217,3 +217,30 @@ def test_a_file_that_unpacks_to_more_than_was_packed_is_read_no_further(backup: 
     with pytest.raises(ArtefactError, match="not what the manifest vouches for"):
         read.extend(documents_in(backup, stored))
     assert len(read) <= stored.documents + 1
+
+
+def test_a_database_in_which_nothing_of_ours_stands_is_not_copied_as_an_empty_one(
+    connection: Connection, empty: Connection, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="QUANTBUS_MARKET_DB"):
+        back_up(empty, tmp_path / "nothing")
+    mistyped = connection.settings.model_copy(update={"trading_db": empty.settings.trading_db})
+    with (
+        closing(connect(mistyped, app="test", timeout_seconds=60)) as other,
+        pytest.raises(ConfigError, match="QUANTBUS_TRADING_DB"),
+    ):
+        back_up(other, tmp_path / "half")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bus_that_lacks_a_collection_of_ours_is_copied(
+    connection: Connection, empty: Connection, tmp_path: Path
+) -> None:
+    market = connection.client[connection.names.of("crypto_market_1m")]
+    market.drop_collection(COLLECTIONS[0].name)
+    try:
+        back_up(connection, tmp_path / "older")
+    finally:
+        initialise(connection)
+    restore(empty, tmp_path / "older")
+    assert layout_faults(empty) == []

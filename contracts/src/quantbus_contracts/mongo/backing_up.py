@@ -18,7 +18,7 @@ from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec
-from quantbus_contracts.errors import BusError
+from quantbus_contracts.errors import BusError, ConfigError
 from quantbus_contracts.mongo.backup_files import (
     CollectionFile,
     Manifest,
@@ -60,13 +60,14 @@ def back_up(
     BusError
         If the server gave up the instant before everything was read.
     ConfigError
-        If the folder exists or cannot be written, or this user may not read everything.
+        If the folder exists or cannot be written, this user may not read everything, or there is no bus.
     """
     made_at = connection.server_now()
+    standing = _standing(connection)
     with new_folder(target) as folder, translated_errors(), _window(connection, window_seconds):
         schema = recorded_version(connection)
         with _clear_words():
-            instant = _instant(connection)
+            instant = _instant(connection, standing)
             stored = [_copy(connection, instant, spec, folder, told) for spec in COLLECTIONS]
         manifest = Manifest(
             made_at=made_at,
@@ -81,11 +82,29 @@ def back_up(
     return manifest
 
 
-def _instant(connection: Connection) -> Timestamp:
-    """Return the newest instant that a majority has."""
-    first = COLLECTIONS[0]
-    reply = connection.client[connection.names.of(first.name)].command(
-        {"find": first.name, "limit": 1, "singleBatch": True, "readConcern": {"level": "snapshot"}}
+def _standing(connection: Connection) -> str:
+    """Return a collection that stands; raise unless each of the three databases has some of ours.
+
+    A name that nobody laid out would give a backup of nothing, found out on the day it is needed.
+    """
+    found = ""
+    with translated_errors():
+        for kind, name in connection.names.all().items():
+            stand = set(connection.client[name].list_collection_names())
+            ours = [spec.name for spec in COLLECTIONS if spec.database == kind and spec.name in stand]
+            if not ours:
+                raise ConfigError(
+                    f"expected a bus, found none of its collections in the database {name!r}: check "
+                    f"QUANTBUS_{kind.upper()}_DB and the address, or run `quantbus bus init`"
+                )
+            found = ours[0]
+    return found
+
+
+def _instant(connection: Connection, standing: str) -> Timestamp:
+    """Return the newest instant that a majority has, by asking a collection that stands."""
+    reply = connection.client[connection.names.of(standing)].command(
+        {"find": standing, "limit": 1, "singleBatch": True, "readConcern": {"level": "snapshot"}}
     )
     instant: Timestamp = reply["cursor"]["atClusterTime"]
     return instant
