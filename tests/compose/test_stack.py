@@ -165,7 +165,7 @@ def test_what_was_lived_through_is_replayed(stack: Stack) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     begin, end = now - timedelta(minutes=5), now - timedelta(minutes=1)
     told = stack.compose(
-        *("--profile", "replay", "run", "--rm", "-T", "replay"),
+        *("run", "--build", "--rm", "-T", "replay"),
         settings={
             "STACK_STRATEGY_ID": "demo",
             "STACK_REPLAY_FROM": f"{begin:%Y-%m-%dT%H:%M:%SZ}",
@@ -188,6 +188,15 @@ MONEY = {
 ONCE = ("run", "--rm", "--no-deps", "-T")
 
 
+@pytest.fixture
+def without_a_key(stack: Stack, engine: Engine) -> Iterator[None]:
+    for name in ("bot.key", "bot.secret"):
+        (stack.folder / "secrets" / name).touch(mode=0o444)
+    yield
+    engine.docker("volume", "rm", "--force", f"{PROJECT}_freqtrade-money")
+
+
+@pytest.mark.usefixtures("without_a_key")
 def test_nothing_starts_towards_real_orders_without_a_signature_and_a_key(stack: Stack) -> None:
     with pytest.raises(AssertionError, match="STACK_MONEY is not I-have-signed-the-checklist"):
         stack.compose(*ONCE, "bot-signed", settings={**MONEY, "STACK_MONEY": "yes"})
