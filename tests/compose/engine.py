@@ -76,16 +76,7 @@ class Engine:
         self, *command: str, folder: Path, environment: Mapping[str, str], timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run a command where the engine is and its ports are published."""
-        return subprocess.run(
-            [*self.inside, *command],
-            cwd=folder,
-            env={**os.environ, **self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        return self._done([*self.inside, *command], folder, environment, timeout)
 
     def ask(self, method: str, url: str, body: object = None, *, authorization: str = "") -> tuple[int, Any]:
         """Return status and answer of an HTTP request that is made where the ports are published."""
@@ -109,7 +100,17 @@ class Engine:
         folder: Path = ROOT,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
-        done = subprocess.run(
+        done = self._done(command, folder, environment, timeout)
+        if check and done.returncode:
+            raise AssertionError(
+                f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done.stdout
+
+    def _done(
+        self, command: list[str], folder: Path, environment: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             command,
             cwd=folder,
             env={**os.environ, **self.environment, **environment},
@@ -119,11 +120,6 @@ class Engine:
             timeout=timeout,
             check=False,
         )
-        if check and done.returncode:
-            raise AssertionError(
-                f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-            )
-        return done.stdout
 
 
 @contextmanager
