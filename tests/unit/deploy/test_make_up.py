@@ -154,7 +154,10 @@ def test_with_an_engine_it_runs_in_containers_with_all_that_they_need(checkout: 
     assert (checkout.folder / "secrets/mongod.key").stat().st_size
     web, up, _ = checkout.noted()
     assert web == "make -s web"
-    assert up == "docker compose up --build --detach --wait --wait-timeout 600 --quiet-pull STACK_REVISION=abc123"
+    assert (
+        up
+        == "docker compose up --build --detach --wait --wait-timeout 600 --quiet-pull STACK_REVISION=abc123"
+    )
 
 
 def test_settings_and_secrets_that_are_there_stay_as_they_are(checkout: Checkout) -> None:
