@@ -169,11 +169,14 @@ def test_no_server_tells_a_secret(
 
 
 @pytest.mark.parametrize("case", range(11))
-def test_the_bot_tells_no_secret(guarded: Guarded, case: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_bot_tells_no_secret(
+    guarded: Guarded, case: int, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     address = list(addresses(guarded).values())[case]
     caplog.set_level(logging.DEBUG)
     config: dict[str, Any] = {
         "timeframe": "1m",
+        "user_data_dir": str(tmp_path),
         "external_signal": {"strategy_id": "s", "consumer_id": "c", "mongo_uri": address},
     }
     told = [repr(ExecutorSettings.load(config, {})), str(ExecutorSettings.load(config, {}))]
