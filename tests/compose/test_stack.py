@@ -130,6 +130,18 @@ def test_the_backup_of_the_docs_is_made_and_reads_back(stack: Stack, key: str, b
     )
 
 
+def test_the_nightly_backup_keeps_as_many_as_it_is_told(stack: Stack, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("deploy/backup.sh gives its folder to the containers' user, which takes root")
+    for _ in range(2):
+        nightly = ("sh", "deploy/backup.sh", str(tmp_path), "1")
+        done = stack.engine.beside(*nightly, folder=stack.folder, environment=ENVIRONMENT)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (kept,) = tmp_path.iterdir()
+    assert (kept / "manifest.json").is_file()
+    assert "removed" in done.stdout
+
+
 def test_what_is_on_the_bus_needs_a_password(stack: Stack) -> None:
     asked = "import pymongo; pymongo.MongoClient('mongo', serverSelectionTimeoutMS=5000).quantbus_signals.x.find_one()"
     words = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "gateway", "-c", asked)
