@@ -49,8 +49,8 @@ on_this_machine() { # true if `quantbus up` runs; numbers of processes are given
 }
 
 folder_of_secrets() { # as Compose itself understands .env
-    told=$(docker compose config) || exit
-    echo "$told" | sed -n 's|^ *file: \(.*\)/mongod\.key$|\1|p'
+    told=$(docker compose config --format json) || exit # YAML folds a long path at its spaces
+    echo "$told" | sed -n 's|^ *"file": "\(.*\)/mongod\.key",*$|\1|p'
 }
 
 refuse_leftovers() { # Compose leaves what runs of a profile that .env names no longer

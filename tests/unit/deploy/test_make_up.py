@@ -268,19 +268,20 @@ def test_an_engine_that_could_not_be_asked_is_told_of_by_down(checkout: Checkout
     assert checkout.run("down") == (0, "nothing was running\n")
 
 
-@pytest.mark.parametrize(
-    "written", ['"{}"', "'{}'", "{} # of this machine", "~/kept secrets", "./kept secrets"]
-)
+@pytest.mark.parametrize("written", ['"{0}/{1}"', "'{0}/{1}'", "{0}/{1} # of this machine", "~/{1}", "./{1}"])
 def test_the_folder_of_secrets_is_understood_as_compose_understands_it(
     checkout: Checkout, written: str
 ) -> None:
-    own = checkout.folder / "kept secrets"
-    (checkout.folder / ".env").write_text(f"STACK_SECRETS={written.format(own)}\n")
+    name = (
+        "a folder of secrets whose name is as long as that of any folder of anybody, and longer than a line"
+    )
+    own = checkout.folder / name
+    (checkout.folder / ".env").write_text(f"STACK_SECRETS={written.format(checkout.folder, name)}\n")
     code, said = checkout.run("up", ENGINE="1")
     assert code == 0, said
     assert (own / "mongod.key").stat().st_size
     assert {path.name for path in checkout.folder.iterdir() if path.is_dir()} <= {
-        *("bin", "deploy", ".venv", "kept secrets", ".quantbus")
+        *("bin", "deploy", ".venv", name, ".quantbus")
     }
 
 
