@@ -61,9 +61,10 @@ e2e: setup ## The real bot against the paper exchange
 e2e-compose: setup ## A real `docker compose up`: trade, kill every container, heal (an engine, or root to make one)
 	@$(PYTEST) -s -m compose tests/compose $(ARGS)
 
-# They wait more than they compute, so there are more workers than processors.
+# They wait more than they compute, so there are more workers than processors. By number of tests, the long ones, each
+# alone in its file, would come last and leave the other workers idle.
 proofs: setup ## Kill servers, break networks, fuzz the gateway, hold the bus against a model (a few minutes)
-	@$(PYTEST) -n 3 --dist loadfile -m "proof and not soak" $(ARGS)
+	@$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "proof and not soak" $(ARGS)
 
 soak: setup ## Long failure runs
 	@$(PYTEST) -m soak --timeout=7200 $(ARGS)
