@@ -1,6 +1,7 @@
 """What stands otherwise than in the table: also what has the right name and is something else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from quantbus_contracts.collections import COLLECTIONS, CollectionSpec, Index
 from quantbus_contracts.mongo.client import Connection
@@ -11,12 +12,30 @@ __all__ = ["forgets_by_itself", "index_fault", "lasting_faults", "layout_faults"
 
 _DAY_SECONDS = 86_400
 _NOT_THERE = "is not there"
-_ONE_TOO_MANY = "is not in the table, and refuses rows that it calls the same"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    line: str
+    lasts: bool = True
+    """Whether no initialisation mends it."""
 
 
 def layout_faults(connection: Connection) -> list[str]:
     """Return ``collection: what`` lines; the first word of what is ``collection``, ``validator`` or ``index``."""
-    faults: list[str] = []
+    return [fault.line for fault in _faults(connection)]
+
+
+def lasting_faults(connection: Connection) -> list[str]:
+    """Return those faults that no initialisation mends: what stands by a name of ours and is something else.
+
+    An index that the table does not know may be one of a newer release, which a rolled-back one has to live with.
+    """
+    return [fault.line for fault in _faults(connection) if fault.lasts]
+
+
+def _faults(connection: Connection) -> list[_Fault]:
+    faults: list[_Fault] = []
     with translated_errors():
         for name in dict.fromkeys(connection.names.of(spec.name) for spec in COLLECTIONS):
             options = {str(one["name"]): one["options"] for one in connection.client[name].list_collections()}
@@ -26,37 +45,27 @@ def layout_faults(connection: Connection) -> list[str]:
     return faults
 
 
-def lasting_faults(connection: Connection) -> list[str]:
-    """Return those faults that no initialisation mends: what stands by a name of ours and is something else.
-
-    An index that the table does not know may be one of a newer release, which a rolled-back one has to live with.
-    """
-    return [
-        line
-        for line in layout_faults(connection)
-        if not line.endswith((_NOT_THERE, _ONE_TOO_MANY))
-        and not line.partition(": ")[2].startswith("validator ")
-    ]
-
-
-def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None) -> list[str]:
+def _faults_of(connection: Connection, spec: CollectionSpec, options: Row | None) -> list[_Fault]:
     if options is None:
-        return [f"{spec.name}: collection {_NOT_THERE}"]
+        return [_Fault(f"{spec.name}: collection {_NOT_THERE}", lasts=False)]
     if "viewOn" in options or "timeseries" in options:
-        return [f"{spec.name}: collection is a view or a time series, which take no unique key"]
-    fault = validator_fault(options, spec.validator)
-    faults = [f"{spec.name}: validator {fault}"] if fault else []
+        return [_Fault(f"{spec.name}: collection is a view or a time series, which take no unique key")]
+    told = validator_fault(options, spec.validator)
+    faults = [_Fault(f"{spec.name}: validator {told}", lasts=False)] if told else []
     if forgets_by_itself(options):
-        faults.append(f"{spec.name}: collection forgets its oldest rows by itself")
+        faults.append(_Fault(f"{spec.name}: collection forgets its oldest rows by itself"))
     collection = connection.client[connection.names.of(spec.name)][spec.name]
     stands = {str(index["name"]): index for index in collection.list_indexes()}
     for index in spec.indexes:
-        fault = index_fault(stands.get(index.name), index)
-        if fault:
-            faults.append(f"{spec.name}: index {index.name} {fault}")
+        told = index_fault(stands.get(index.name), index)
+        if told:
+            faults.append(_Fault(f"{spec.name}: index {index.name} {told}", lasts=index.name in stands))
     ours = {"_id_", *(index.name for index in spec.indexes)}
     faults += [
-        f"{spec.name}: index {name} {_ONE_TOO_MANY}"
+        _Fault(
+            f"{spec.name}: index {name} is not in the table, and refuses rows that it calls the same",
+            lasts=False,
+        )
         for name, index in stands.items()
         if name not in ours and index.get("unique")
     ]
