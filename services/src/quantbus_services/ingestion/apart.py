@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from quantbus_contracts.errors import ConfigError
 from quantbus_contracts.ports import AsyncCandleReader
 from quantbus_services.ingestion.series import Series
+from quantbus_services.ingestion.venue.source import PAPER
 
-__all__ = ["PAPER", "refuse_to_mix"]
+__all__ = ["refuse_to_mix"]
 
-PAPER = "paper:"
-"""How the source of a bar begins that is no market's."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(2200, 1, 1, tzinfo=UTC)
 

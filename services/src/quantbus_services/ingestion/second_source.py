@@ -21,7 +21,7 @@ from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.backfill import Backfiller
 from quantbus_services.ingestion.series import Series
 from quantbus_services.ingestion.venue.normalise import Row
-from quantbus_services.ingestion.venue.source import CandleSource
+from quantbus_services.ingestion.venue.source import PAPER, CandleSource
 from quantbus_services.ingestion.windows import Window
 
 __all__ = ["ComparingWriter", "StandIn", "Substitute", "Tolerance", "is_fallback"]
@@ -48,7 +48,7 @@ class Substitute:
     @property
     def source(self) -> str:
         """What is written into each bar as its source: ``fallback:OKX:BTCUSDT``."""
-        paper = f"{self._source.source}:" if self._source.source.startswith("paper:") else ""
+        paper = f"{self._source.source}:" if self._source.source.startswith(PAPER) else ""
         return f"{paper}{_MARK}{self._market.symbol}"[:_LONGEST_SOURCE]
 
     @property

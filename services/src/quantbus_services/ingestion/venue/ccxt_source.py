@@ -18,6 +18,7 @@ from quantbus_services.ingestion.venue.gate import Gate
 from quantbus_services.ingestion.venue.hearing import Heard, hearing, listen, says_something
 from quantbus_services.ingestion.venue.normalise import Row, is_garbage, moment_of, opened_before
 from quantbus_services.ingestion.venue.pauses import asked_pause, date_of
+from quantbus_services.ingestion.venue.source import PAPER
 
 __all__ = ["CcxtSource", "open_source"]
 
@@ -247,7 +248,7 @@ def open_source(
 def _paper_source(header: str) -> str:
     """Return what the bars of a paper exchange are marked with; proxies may have joined a header that came twice."""
     words = dict.fromkeys(word.strip() for word in header.split(","))
-    return f"paper:{'+'.join(filter(None, words))}"[:_LONGEST_SOURCE]
+    return f"{PAPER}{'+'.join(filter(None, words))}"[:_LONGEST_SOURCE]
 
 
 def _raise_if_cancelled(error: Exception) -> None:

@@ -8,7 +8,10 @@ from quantbus_contracts.symbols import Instrument, InstrumentCatalogue
 from quantbus_contracts.timeframe import Timeframe
 from quantbus_services.ingestion.venue.normalise import Row
 
-__all__ = ["CandleSource"]
+__all__ = ["PAPER", "CandleSource"]
+
+PAPER = "paper:"
+"""How the source of a bar begins that is no market's."""
 
 
 class CandleSource(Protocol):
