@@ -7,8 +7,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from quantbus_contracts.errors import ArtefactError, BusError, ConfigError
 from quantbus_contracts.mongo.backing_up import back_up
 from quantbus_contracts.mongo.backup_files import Manifest, read_manifest, write_manifest
 from quantbus_contracts.mongo.candle_writer import CandleWriter
-from quantbus_contracts.mongo.client import Connection, connect
+from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.layout import missing_parts, recorded_version
 from quantbus_contracts.mongo.restoring import restore, verify
@@ -32,7 +30,6 @@ from quantbus_contracts.testing import make_signal
 from quantbus_contracts.timeframe import Timeframe
 from tests.fixtures.bus_load import check_audit
 from tests.fixtures.command import Run
-from tests.fixtures.copying_victim import settings_of
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,17 +64,6 @@ def filled(connection: Connection) -> Connection:
         Heartbeat(process="monitor", instance="copied", at=now, started_at=now, version="1")
     )
     return connection
-
-
-@pytest.fixture
-def empty(connection: Connection) -> Iterator[Connection]:
-    """Databases on the same server that nobody has laid out."""
-    assert connection.settings.mongo_uri is not None
-    settings = settings_of(connection.settings.mongo_uri.get_secret_value(), uuid.uuid4().hex[:10])
-    with closing(connect(settings, app="test", timeout_seconds=60)) as made:
-        yield made
-        for name in made.names.all().values():
-            made.client.drop_database(name)
 
 
 @pytest.fixture

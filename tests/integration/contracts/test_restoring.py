@@ -1,8 +1,6 @@
 """A restore owns what it writes: no other restore, no older layout and no wrong name of a database mixes with it."""
 
 import gzip
-import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +22,6 @@ from quantbus_contracts.mongo.retention import retention_faults
 from quantbus_contracts.mongo.schema_guard import RESTORING, SCHEMA_VERSION
 from quantbus_contracts.testing import make_signal
 from tests.fixtures.bus_load import check_audit
-from tests.fixtures.copying_victim import settings_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.proof]
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -45,16 +42,6 @@ def backup(connection: Connection, tmp_path: Path) -> Path:
     assert bus.publish([make_signal(ts=NOON + timedelta(hours=n)) for n in range(5)]).ok
     back_up(connection, tmp_path / "backup")
     return tmp_path / "backup"
-
-
-@pytest.fixture
-def empty(connection: Connection) -> Iterator[Connection]:
-    assert connection.settings.mongo_uri is not None
-    settings = settings_of(connection.settings.mongo_uri.get_secret_value(), uuid.uuid4().hex[:10])
-    with closing(connect(settings, app="test", timeout_seconds=60)) as made:
-        yield made
-        for name in made.names.all().values():
-            made.client.drop_database(name)
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -9,7 +9,7 @@ import pytest
 from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.runtime.settings import MongoSettings
-from tests.integration.research.test_research_run import Desk
+from tests.integration.research.test_research_run import Desk, a_desk
 from tests.unit.research.audits.worlds import COINS
 from tests.unit.research.panels import make_series, panel_of
 from tests.unit.research.sessions import candles_of
@@ -22,12 +22,8 @@ def desk(connection: Connection, mongo_settings: MongoSettings, tmp_path: Path) 
     panel = panel_of(**{name: make_series(2_880, seed=seed) for seed, name in enumerate(COINS)})
     for _, part in panel.groupby(level=0):
         CandleWriter(connection).write(candles_of(part))
-    made = Desk(mongo_settings, tmp_path / "home")
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with a_desk(mongo_settings, tmp_path / "home") as made:
+        yield made
 
 
 def test_factors_of_stored_bars_are_audited_from_their_first_day_on(desk: Desk, tmp_path: Path) -> None:

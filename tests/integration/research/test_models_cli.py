@@ -11,7 +11,7 @@ from quantbus_contracts.mongo.candle_writer import CandleWriter
 from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.runtime.settings import MongoSettings
-from tests.integration.research.test_research_run import Desk
+from tests.integration.research.test_research_run import Desk, a_desk
 from tests.unit.research.gates.worlds import moving_series
 from tests.unit.research.panels import MINUTE, START, panel_of
 from tests.unit.research.sessions import candles_of
@@ -40,12 +40,8 @@ def desk(connection: Connection, mongo_settings: MongoSettings, tmp_path: Path) 
         BTC=moving_series(BARS, seed=1, memory=0.8), ETH=moving_series(BARS, seed=2, memory=0.8)
     )
     CandleWriter(connection).write(candles_of(pattern))
-    made = Desk(mongo_settings, tmp_path / "home")
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with a_desk(mongo_settings, tmp_path / "home") as made:
+        yield made
 
 
 def ask(desk: Desk, *arguments: str, exits: int = 0) -> object:

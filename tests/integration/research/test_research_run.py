@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -168,14 +169,21 @@ class Desk:
         return process.returncode, out, err
 
 
-@pytest.fixture
-def desk(mongo_settings: MongoSettings, tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(mongo_settings, tmp_path / "home")
+@contextmanager
+def a_desk(settings: MongoSettings, home: Path) -> Iterator[Desk]:
+    """Give a desk, and end what it started."""
+    made = Desk(settings, home)
     yield made
     for process in made.started:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def desk(mongo_settings: MongoSettings, tmp_path: Path) -> Iterator[Desk]:
+    with a_desk(mongo_settings, tmp_path / "home") as made:
+        yield made
 
 
 def small(*more: str) -> list[str]:

@@ -14,7 +14,7 @@ from quantbus_contracts.mongo.client import Connection
 from quantbus_contracts.mongo.heartbeats import HeartbeatStore
 from quantbus_contracts.mongo.signal_reader import SignalReader
 from quantbus_contracts.runtime.settings import MongoSettings
-from tests.integration.research.test_research_run import Desk, present_bars, small, wait_until
+from tests.integration.research.test_research_run import Desk, a_desk, present_bars, small, wait_until
 from tests.unit.research.panels import MINUTE, make_panel
 from tests.unit.research.sessions import candles_of
 
@@ -23,12 +23,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.proof]
 
 @pytest.fixture
 def own_desk(mongo_settings: MongoSettings, tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(mongo_settings, tmp_path / "home")
-    yield made
-    for process in made.started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+    with a_desk(mongo_settings, tmp_path / "home") as made:
+        yield made
 
 
 @pytest.mark.timeout(300)
