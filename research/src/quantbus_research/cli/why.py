@@ -81,9 +81,8 @@ def _recipe_of(
     for name in shipped_recipes():
         plain = chosen_recipe(name, None, None)
         if strategy_id in (plain.strategy_id, f"{plain.strategy_id}.shadow"):
-            return chosen_recipe(
-                name, overrides, pairs
-            )  # they are meant for this one; others lack their keys
+            # what is set is meant for this one; others lack the keys
+            return chosen_recipe(name, overrides, pairs)
     raise ConfigError(f"expected --recipe: no shipped recipe publishes as {strategy_id!r}")
 
 
